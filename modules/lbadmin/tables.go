@@ -114,10 +114,10 @@ func writeEntries(w http.ResponseWriter, t *tables.Table, f stick.Filter) error 
 	separator := "["
 	for e := range stick.Entries(t, f) {
 		if _, err := io.WriteString(w, separator); err != nil {
-			return nil //nolint:nilerr // the client is gone
+			return err // the client is gone
 		}
 		if err := json.NewEncoder(w).Encode(e); err != nil {
-			return nil //nolint:nilerr // the client is gone
+			return err // the client is gone
 		}
 		separator = ","
 	}

@@ -65,7 +65,7 @@ func TestTableRefuses(t *testing.T) {
 		"size 3g":                  `size "3g"`,
 		"expire 25d":               "expire 600h0m0s is not from 0",
 		"store conns":              "unknown store option 'conns'",
-		"store gpc0 gpc0":          "gpc0 is given twice",
+		"store gpc0,gpc0":          "gpc0 is given twice",
 		"store gpc(2) gpc1":        "gpc1 is an element of gpc",
 		"store gpt0 gpt(1)":        "gpt0 is an element of gpt",
 		"store":                    "wrong argument count",

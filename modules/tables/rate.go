@@ -37,9 +37,9 @@ func (f frequency) write(b []byte, k kind) {
 	n.PutUint32(b[8:], uint32(min(f.previous, math.MaxUint32)))
 }
 
-// add counts n events at a time. A period that is over becomes the previous one; if the one after
-// it is over, too, a new one begins now.
-func (f *frequency) add(n uint64, now, period uint32) {
+// plus returns the rate with n more events. A period that is over becomes the previous one; if the
+// one after it is over, too, a new one begins now.
+func (f frequency) plus(n uint64, now, period uint32) frequency {
 	switch elapsed := now - f.tick; {
 	case f.current|f.previous == 0:
 		f.tick = now
@@ -47,9 +47,10 @@ func (f *frequency) add(n uint64, now, period uint32) {
 	case uint64(elapsed) < 2*uint64(period):
 		f.tick, f.previous, f.current = f.tick+period, f.current, 0
 	default:
-		*f = frequency{tick: now}
+		f = frequency{tick: now}
 	}
 	f.current += n
+	return f
 }
 
 // read returns the events in the period that ends now. Those of the previous period count in

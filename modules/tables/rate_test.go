@@ -57,7 +57,7 @@ func TestRateByDefinition(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			if now += step.Draw(t, "pause"); rapid.Bool().Draw(t, "add") {
 				n := rapid.Int64Range(1, 3).Draw(t, "n")
-				f.add(uint64(n), uint32(now), uint32(period))
+				f = f.plus(uint64(n), uint32(now), uint32(period))
 				events = append(events, event{now, n})
 			}
 			if want, got := rateByDefinition(events, period, now), f.read(uint32(now), uint32(period)); got != want {

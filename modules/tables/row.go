@@ -47,9 +47,7 @@ func (r Row) Add(d Data, i int, n int64) {
 	case wide:
 		binary.NativeEndian.PutUint64(b, uint64(max(int64(binary.NativeEndian.Uint64(b))+n, 0)))
 	case rate, wideRate:
-		frequency := readFrequency(b, f.kind)
-		frequency.add(uint64(max(n, 0)), r.now, f.period)
-		frequency.write(b, f.kind)
+		readFrequency(b, f.kind).plus(uint64(max(n, 0)), r.now, f.period).write(b, f.kind)
 	case number:
 		binary.NativeEndian.PutUint32(b, uint32(max(int64(binary.NativeEndian.Uint32(b))+n, 0)))
 	case server:

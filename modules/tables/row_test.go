@@ -53,8 +53,18 @@ func TestValues(t *testing.T) {
 			i     int
 			value int64
 		}{
-			{ConnCurrent, 0, 0}, {BytesIn, 0, math.MaxUint32 + 2}, {GPC, 0, 0}, {GPC, 1, 3}, {GPC1, 0, 3},
-			{GPCRate, 0, 4}, {GPCRate, 1, 0}, {GPT, 0, 5}, {SessCount, 0, -1}, {GPC, 2, -1}, {GPC1Rate, 0, 0}, {NumData, 0, -1},
+			{ConnCurrent, 0, 0},
+			{BytesIn, 0, math.MaxUint32 + 2},
+			{GPC, 0, 0},
+			{GPC, 1, 3},
+			{GPC1, 0, 3},
+			{GPCRate, 0, 4},
+			{GPCRate, 1, 0},
+			{GPT, 0, 5},
+			{SessCount, 0, -1},
+			{GPC, 2, -1},
+			{GPC1Rate, 0, 0},
+			{NumData, 0, -1},
 		} {
 			got, stored := r.Get(want.data, want.i)
 			if stored != (want.value >= 0) || stored && got != want.value {

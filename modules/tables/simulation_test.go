@@ -16,7 +16,6 @@ import (
 type model struct {
 	config  Config
 	entries map[string]*modelEntry
-	time    time.Time
 	clock   int // touches so far
 }
 
@@ -131,7 +130,7 @@ func TestSimulation(t *testing.T) {
 				"update": s.update, "track": s.track, "release": s.release, "do": s.do, "clear": s.clear,
 				"reconfigure": s.reconfigure,
 				"wait": func(t *rapid.T) {
-					time.Sleep(rapid.SampledFrom([]time.Duration{999, 1000, 5000, 10_000, 20_001}).Draw(t, "ms") * time.Millisecond)
+					time.Sleep(rapid.SampledFrom([]time.Duration{999 * time.Millisecond, time.Second, 5 * time.Second, 10 * time.Second, 20_001 * time.Millisecond}).Draw(t, "pause"))
 				},
 				"": s.check,
 			})
