@@ -33,6 +33,8 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 		return backendAnswer(q)
 	case sample.ObjectServer:
 		return serverAnswer(q)
+	case sample.ObjectTable:
+		return sample.Value{}, false
 	case sample.ObjectConnection:
 	}
 	switch q.Fetch {

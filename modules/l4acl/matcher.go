@@ -10,6 +10,7 @@ package l4acl
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/mholt/caddy-l4/layer4"
@@ -74,6 +75,11 @@ func (m *Matcher) NeedsRequest() bool {
 		}
 	}
 	return false
+}
+
+// Changes reports whether evaluating any term changes a counter; see sample.Expression.
+func (m *Matcher) Changes() bool {
+	return slices.ContainsFunc(*m, func(t sample.Term) bool { return slices.ContainsFunc(t.ACLs(), (*sample.ACL).Changes) })
 }
 
 // Questions returns the terms' questions about the process; see sample.Expression.

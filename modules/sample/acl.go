@@ -200,6 +200,9 @@ func (a *ACL) NeedsRequest() bool {
 	return a.expression.needs&NeedsRequest != 0
 }
 
+// Changes reports whether evaluating the criterion changes a counter; see [Expression.Changes].
+func (a *ACL) Changes() bool { return a.expression.changes }
+
 // Needs returns the data without which the criterion does not match.
 func (a *ACL) Needs() Needs {
 	return a.expression.needs

@@ -22,6 +22,7 @@ const (
 	argFrontend // a name that is looked up once the whole configuration is read
 	argBackend
 	argServer
+	argTable
 )
 
 var argNames = [...]string{
@@ -36,11 +37,12 @@ var argNames = [...]string{
 	argFrontend: "frontend",
 	argBackend:  "backend",
 	argServer:   "server",
+	argTable:    "table",
 }
 
 func (k argKind) mayBeEmpty() bool {
 	switch k {
-	case argStr, argRegex, argFrontend, argBackend, argServer:
+	case argStr, argRegex, argFrontend, argBackend, argServer, argTable:
 		return true
 	default:
 		return false

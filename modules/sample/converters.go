@@ -18,13 +18,16 @@ type converter struct {
 	out  valueType
 	note string
 
+	table   func(a args) (string, bool) // this and the next as in fetch
+	changes bool
+
 	build func(l *Loader, a args) (convertFunc, error)
 }
 
 // converters maps names to converters.
 var converters = func() map[string]converter {
 	all := make(map[string]converter)
-	for _, group := range []map[string]converter{textConverters, binaryConverters, stateConverters, numberConverters(), mapConverters(), trimConverters, hashConverters(), moreConverters} {
+	for _, group := range []map[string]converter{textConverters, binaryConverters, stateConverters, numberConverters(), mapConverters(), trimConverters, hashConverters(), moreConverters, tableConverters()} {
 		maps.Copy(all, group)
 	}
 	return all

@@ -19,6 +19,7 @@ type Expression struct {
 	needs      Needs
 	alpn       bool // as in fetch
 	questions  []Question
+	changes    bool
 
 	aclMethod       string // an ACL's default method; this and the next two as in fetch
 	stage           stage
@@ -74,6 +75,8 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	if f.query != nil {
 		e.questions = append(e.questions, f.query(list))
 	}
+	e.changes = f.changes
+	e.askForTable(name, f.table, list)
 	if e.sample, err = f.build(list); err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("invalid args in fetch method '%s' : %w", name, err)
 	}
@@ -110,6 +113,9 @@ func (l *Loader) readStep(e *Expression, text string, at int) (name string, end 
 	if err != nil {
 		return name, end, err
 	}
+	if c.table != nil && (l.HTTP || l.Checks) {
+		return name, end, withoutTables("converter", name)
+	}
 	if !e.out.castsTo(c.in) {
 		return name, end, fmt.Errorf("converter '%s' cannot be applied", name)
 	}
@@ -121,9 +127,21 @@ func (l *Loader) readStep(e *Expression, text string, at int) (name string, end 
 	if err != nil {
 		return name, end, fmt.Errorf("invalid args in converter '%s' : %w", name, err)
 	}
+	e.changes = e.changes || c.changes
+	e.askForTable(name, c.table, list)
 	e.converters = append(e.converters, converterCall{c.in, convert})
 	e.out = c.out
 	return name, end, nil
+}
+
+// askForTable adds the stick table of a fetch or a converter to the questions.
+func (e *Expression) askForTable(name string, of func(args) (string, bool), list args) {
+	if of == nil {
+		return
+	}
+	if table, ok := of(list); ok {
+		e.questions = append(e.questions, Question{Fetch: name, About: ObjectTable, Proxy: table})
+	}
 }
 
 // NeedsRequest reports whether the expression examines bytes from the client, or waits for their
@@ -142,6 +160,9 @@ func (e *Expression) Needs() Needs {
 func (e *Expression) Questions() []Question {
 	return e.questions
 }
+
+// Changes reports whether evaluating the expression changes a counter, as sc0_inc_gpc0 does.
+func (e *Expression) Changes() bool { return e.changes }
 
 // InRequest reports whether the expression examines an HTTP request, which is gone when the
 // response arrives.

@@ -96,6 +96,8 @@ func (l *Loader) fetch(name string) (fetch, error) {
 		}
 	}
 	switch {
+	case ok && f.table != nil && (l.HTTP || l.Checks):
+		return f, withoutTables("fetch method", name)
 	case ok && l.Checks:
 		return f, f.validateInCheck(name)
 	case ok:
@@ -105,6 +107,11 @@ func (l *Loader) fetch(name string) (fetch, error) {
 		return f, err
 	}
 	return f, unknownName("fetch method", name)
+}
+
+// withoutTables returns the error for a fetch or a converter of stick tables where tables are not available.
+func withoutTables(kind, name string) error {
+	return &Unsupported{kind + " '" + name + "'", "stick tables are not available in mode http, and in checks"}
 }
 
 // validateInCheck returns an error for a fetch that has no value in a check.

@@ -140,7 +140,7 @@ func TestHTTPFetchesNeedHTTPLoader(t *testing.T) {
 	for _, test := range []struct {
 		loader Loader
 		fetch  string
-	}{{Loader{}, "cook(a)"}, {Loader{}, "url_param(a)"}, {Loader{HTTP: true}, "req.ssl_sni"}, {Loader{HTTP: true}, "req.len"}, {Loader{HTTP: true}, "sc0_http_req_rate"}} {
+	}{{Loader{}, "cook(a)"}, {Loader{}, "url_param(a)"}, {Loader{HTTP: true}, "req.ssl_sni"}, {Loader{HTTP: true}, "req.len"}, {Loader{HTTP: true}, "sc0_http_req_rate"}, {Loader{HTTP: true}, "src,in_table(t)"}, {Loader{Checks: true}, "table_cnt(t)"}} {
 		if _, err := test.loader.Expression(test.fetch); !errors.As(err, new(*Unsupported)) {
 			t.Errorf("%s: %v", test.fetch, err)
 		}

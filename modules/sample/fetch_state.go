@@ -30,6 +30,7 @@ const (
 	ObjectFrontend
 	ObjectBackend
 	ObjectServer // a server of a backend
+	ObjectTable  // a stick table, which [Tables] has
 )
 
 // stateGroups are the fetches that query the State, by the object that they query it about.
@@ -101,7 +102,7 @@ func stateFetch(about Object, name string, f fetch) fetch {
 		f.args = takes(1, argBackend)
 	case ObjectServer:
 		f.args = takes(1, argServer)
-	case ObjectConnection:
+	case ObjectConnection, ObjectTable:
 	}
 	f.build = func(a args) (fetchFunc, error) {
 		q := f.query(a)

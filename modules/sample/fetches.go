@@ -45,14 +45,16 @@ type fetch struct {
 	// eachValue yields the values that an ACL compares one after the other; nil: only the result.
 	eachValue func(a args) func(*Input) iter.Seq[Value]
 
+	changes     bool // evaluating it changes a counter
 	termination bool // it needs a TLS connection that ends at the proxy
 
-	query func(a args) Question // its query to the State; nil: no query
+	query func(a args) Question       // its query to the State; nil: no query
+	table func(a args) (string, bool) // the name of its stick table, if it has one; nil: never
 	build func(a args) (fetchFunc, error)
 }
 
 // fetches maps names and aliases to fetches.
-var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, proxyFetches, constantFetches, responseFetches, stateFetches(), processFetches, roundTripFetches(), terminationFetches())
+var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, proxyFetches, constantFetches, responseFetches, stateFetches(), processFetches, roundTripFetches(), terminationFetches(), counterFetches(), tableFetches)
 
 func collect(groups ...map[string]fetch) map[string]fetch {
 	all := make(map[string]fetch)

@@ -113,6 +113,9 @@ func (f *Format) InRequest() bool { return f.any((*Expression).InRequest) }
 // InResponse reports whether an expression examines an HTTP response.
 func (f *Format) InResponse() bool { return f.any((*Expression).InResponse) }
 
+// Changes reports whether evaluating the format changes a counter; see [Expression.Changes].
+func (f *Format) Changes() bool { return f.any((*Expression).Changes) }
+
 func (f *Format) any(is func(*Expression) bool) bool {
 	return slices.ContainsFunc(f.parts, func(p formatPart) bool { return p.expression != nil && is(p.expression) })
 }

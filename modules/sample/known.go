@@ -8,68 +8,40 @@ import "strings"
 const knownFetches = newerFetches + `
 	accept_date acl base32 base32+src baseq bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str
 	bc_glitches bc_http_major bc_nb_streams bc_reused bc_rtt bc_rttvar bc_setting_streams_limit
-	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_tarpit_timeout bs.aborted
-	bs.debug_str bs.id bs.rst_code bytes_in bytes_out capture.req.hdr capture.req.method capture.req.uri
-	capture.req.ver capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len
-	cook_reg cook_sub cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout
-	cur_queue_timeout cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout distcc_body distcc_param dst_conn
-	fc.timer.handshake fc.timer.total fc_err fc_err_str fc_glitches fc_http_major fc_nb_streams
-	fc_settings_streams_limit fcgi.docroot fcgi.index fe_req_rate
-	fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer
-	http_auth_group http_auth_pass http_auth_type http_auth_user http_first_req internal.htx.data internal.htx.free
-	internal.htx.free_data internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used
-	internal.htx_blk.data internal.htx_blk.hdrname internal.htx_blk.hdrval internal.htx_blk.size
-	internal.htx_blk.start_line internal.htx_blk.type internal.strm.is_htx last_entity last_rule_file last_rule_line
-	lat_ns_avg lat_ns_tot quic_enabled rdp_cookie rdp_cookie_cnt req.body req.body_len
-	req.body_param req.body_size req.bytes_in req.bytes_out req.cook req.cook_cnt req.cook_val req.hdr_ip
-	req.hdr_names req.hdrs req.hdrs_bin req.rdp_cookie req.rdp_cookie_cnt req.timer.hdr req.timer.idle
-	req.timer.queue req.timer.tq req_rdp_cookie req_rdp_cookie_cnt request_date res.body res.body_len res.body_size
-	res.bytes_in res.bytes_out res.cache_hit res.cache_name res.comp res.comp_algo res.cook res.cook_cnt
-	res.cook_val res.fhdr res.fhdr_cnt res.hdr res.hdr_cnt res.hdr_ip res.hdr_names res.hdr_val res.hdrs
-	res.hdrs_bin res.timer.data res.timer.hdr res.ver resp_ver sc0_bytes_in_rate sc0_bytes_out_rate sc0_clr_gpc0
-	sc0_clr_gpc1 sc0_conn_cnt sc0_conn_cur sc0_conn_rate sc0_get_gpc0 sc0_get_gpc1 sc0_get_gpt0 sc0_glitch_cnt
-	sc0_glitch_rate sc0_gpc0_rate sc0_gpc1_rate sc0_http_err_cnt sc0_http_err_rate sc0_http_fail_cnt
-	sc0_http_fail_rate sc0_http_req_cnt sc0_http_req_rate sc0_inc_gpc0 sc0_inc_gpc1 sc0_kbytes_in sc0_kbytes_out
-	sc0_key sc0_sess_cnt sc0_sess_rate sc0_tracked sc0_trackers sc1_bytes_in_rate sc1_bytes_out_rate sc1_clr_gpc
-	sc1_clr_gpc0 sc1_clr_gpc1 sc1_conn_cnt sc1_conn_cur sc1_conn_rate sc1_get_gpc0 sc1_get_gpc1 sc1_get_gpt0
-	sc1_glitch_cnt sc1_glitch_rate sc1_gpc0_rate sc1_gpc1_rate sc1_http_err_cnt sc1_http_err_rate sc1_http_fail_cnt
-	sc1_http_fail_rate sc1_http_req_cnt sc1_http_req_rate sc1_inc_gpc0 sc1_inc_gpc1 sc1_kbytes_in sc1_kbytes_out
-	sc1_key sc1_sess_cnt sc1_sess_rate sc1_tracked sc1_trackers sc2_bytes_in_rate sc2_bytes_out_rate sc2_clr_gpc0
-	sc2_clr_gpc1 sc2_conn_cnt sc2_conn_cur sc2_conn_rate sc2_get_gpc0 sc2_get_gpc1 sc2_get_gpt0 sc2_glitch_cnt
-	sc2_glitch_rate sc2_gpc0_rate sc2_gpc1_rate sc2_http_err_cnt sc2_http_err_rate sc2_http_fail_cnt
-	sc2_http_fail_rate sc2_http_req_cnt sc2_http_req_rate sc2_inc_gpc0 sc2_inc_gpc1 sc2_kbytes_in sc2_kbytes_out
-	sc2_key sc2_sess_cnt sc2_sess_rate sc2_tracked sc2_trackers sc_bytes_in_rate sc_bytes_out_rate sc_clr_gpc
-	sc_clr_gpc0 sc_clr_gpc1 sc_conn_cnt sc_conn_cur sc_conn_rate sc_get_gpc sc_get_gpc0 sc_get_gpc1 sc_get_gpt
-	sc_get_gpt0 sc_glitch_cnt sc_glitch_rate sc_gpc0_rate sc_gpc1_rate sc_gpc_rate sc_http_err_cnt sc_http_err_rate
-	sc_http_fail_cnt sc_http_fail_rate sc_http_req_cnt sc_http_req_rate sc_inc_gpc sc_inc_gpc0 sc_inc_gpc1
-	sc_kbytes_in sc_kbytes_out sc_key sc_sess_cnt sc_sess_rate sc_tracked sc_trackers scook scook_beg scook_cnt
+	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_tarpit_timeout bs.aborted bs.debug_str bs.id
+	bs.rst_code bytes_in bytes_out capture.req.hdr capture.req.method capture.req.uri capture.req.ver
+	capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len cook_reg cook_sub
+	cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout cur_queue_timeout
+	cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout distcc_body distcc_param dst_conn fc.timer.handshake
+	fc.timer.total fc_err fc_err_str fc_glitches fc_http_major fc_nb_streams fc_settings_streams_limit
+	fcgi.docroot fcgi.index fe_req_rate fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip
+	http_auth http_auth_bearer http_auth_group http_auth_pass http_auth_type http_auth_user http_first_req
+	internal.htx.data internal.htx.free internal.htx.free_data internal.htx.has_eom internal.htx.nbblks
+	internal.htx.size internal.htx.used internal.htx_blk.data internal.htx_blk.hdrname internal.htx_blk.hdrval
+	internal.htx_blk.size internal.htx_blk.start_line internal.htx_blk.type internal.strm.is_htx last_entity
+	last_rule_file last_rule_line lat_ns_avg lat_ns_tot quic_enabled rdp_cookie rdp_cookie_cnt req.body
+	req.body_len req.body_param req.body_size req.bytes_in req.bytes_out req.cook req.cook_cnt req.cook_val
+	req.hdr_ip req.hdr_names req.hdrs req.hdrs_bin req.rdp_cookie req.rdp_cookie_cnt req.timer.hdr req.timer.idle
+	req.timer.queue req.timer.tq req_rdp_cookie req_rdp_cookie_cnt request_date res.body res.body_len
+	res.body_size res.bytes_in res.bytes_out res.cache_hit res.cache_name res.comp res.comp_algo res.cook
+	res.cook_cnt res.cook_val res.fhdr res.fhdr_cnt res.hdr res.hdr_cnt res.hdr_ip res.hdr_names res.hdr_val
+	res.hdrs res.hdrs_bin res.timer.data res.timer.hdr res.ver resp_ver sc1_clr_gpc scook scook_beg scook_cnt
 	scook_dir scook_dom scook_end scook_len scook_reg scook_sub scook_val shdr shdr_beg shdr_cnt shdr_dir shdr_dom
-	shdr_end shdr_ip shdr_len shdr_reg shdr_sub shdr_val src_bytes_in_rate src_bytes_out_rate
-	src_clr_gpc src_clr_gpc0 src_clr_gpc1 src_conn_cnt src_conn_cur src_conn_rate src_get_gpc src_get_gpc0
-	src_get_gpc1 src_get_gpt src_get_gpt0 src_glitch_cnt src_glitch_rate src_gpc0_rate src_gpc1_rate src_gpc_rate
-	src_http_err_cnt src_http_err_rate src_http_fail_cnt src_http_fail_rate src_http_req_cnt src_http_req_rate
-	src_inc_gpc src_inc_gpc0 src_inc_gpc1 src_kbytes_in src_kbytes_out src_sess_cnt src_sess_rate src_updt_conn_cnt
-	ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san ssl_fc_early_rcvd ssl_fc_hsk_err ssl_fc_hsk_err_str
-	ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status table_avl table_cnt term_events thread txn.conn_retries
-	txn.id32 txn.redispatched txn.sess_term_state txn.status txn.timer.total txn.timer.user unique-id url32
-	url32+src url_ip url_param url_port urlp urlp_beg urlp_dir urlp_dom urlp_end urlp_len urlp_reg urlp_sub urlp_val
-	waiting_entity
+	shdr_end shdr_ip shdr_len shdr_reg shdr_sub shdr_val ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san
+	ssl_fc_early_rcvd ssl_fc_hsk_err ssl_fc_hsk_err_str ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status
+	term_events thread txn.conn_retries txn.id32 txn.redispatched txn.sess_term_state txn.status txn.timer.total
+	txn.timer.user unique-id url32 url32+src url_ip url_param url_port urlp urlp_beg urlp_dir urlp_dom urlp_end
+	urlp_len urlp_reg urlp_sub urlp_val waiting_entity
 `
 
 // knownConverters lists HAProxy's converters that this package does not support.
 const knownConverters = newerConverters + `
 	aes_cbc_dec aes_cbc_enc aes_gcm_dec aes_gcm_enc be2int capture-req capture-res debug eth.data eth.dst eth.hdr
-	eth.proto eth.src eth.vlan fix_is_valid fix_tag_value http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr
-	ip.proto ip.src ip.tos ip.tot_len ip.ttl ip.ver json json_query jwt_decrypt_cert jwt_decrypt_jwk
-	jwt_decrypt_secret jwt_header_query jwt_payload_query jwt_verify language le2int ltime mqtt_field_value
-	mqtt_is_valid ms_ltime ms_utime protobuf rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np
-	table_bytes_in_rate table_bytes_out_rate table_clr_gpc table_clr_gpc0 table_clr_gpc1 table_clr_gpt
-	table_conn_cnt table_conn_cur table_conn_rate table_expire table_glitch_cnt table_glitch_rate table_gpc
-	table_gpc0 table_gpc0_rate table_gpc1 table_gpc1_rate table_gpc_rate table_gpt table_gpt0 table_http_err_cnt
-	table_http_err_rate table_http_fail_cnt table_http_fail_rate table_http_req_cnt table_http_req_rate table_idle
-	table_inc_gpc table_inc_gpc0 table_inc_gpc1 table_kbytes_in table_kbytes_out table_key table_server_id
-	table_sess_cnt table_sess_rate table_trackers tcp.dst tcp.flags tcp.options.mss tcp.seq tcp.src tcp.win ungrpc
-	us_ltime us_utime utime when x509_v_err_str xxh3
+	eth.proto eth.src eth.vlan fix_is_valid fix_tag_value http_date ip.data ip.df ip.dst ip.fp ip.hdr ip.proto
+	ip.src ip.tos ip.tot_len ip.ttl ip.ver json json_query jwt_decrypt_cert jwt_decrypt_jwk jwt_decrypt_secret
+	jwt_header_query jwt_payload_query jwt_verify language le2int ltime mqtt_field_value mqtt_is_valid ms_ltime
+	ms_utime protobuf rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np table_clr_gpt tcp.dst tcp.flags
+	tcp.options.mss tcp.seq tcp.src tcp.win ungrpc us_ltime us_utime utime when x509_v_err_str xxh3
 `
 
 // newerFetches and newerConverters list those that HAProxy 3.3 and 3.4 added.
@@ -95,7 +67,6 @@ var unsupportedReasons = []struct{ reason, prefixes string }{
 	{"on the server's bytes, only res.len, res.payload, res.payload_lv and res.ssl_hello_type are", "res. rep_ resp_ scook shdr"},
 	{"on HTTP, only the request line and the headers of a request are examined", `base cook hdr http_ req.body req.cook
 		req.hdr status url`},
-	{"stick tables are not supported", "sc_ sc0_ sc1_ sc2_ src_ table_ in_table"},
 	{"TLS is not terminated here: use req.ssl_sni and the other req.ssl_ fetches of the ClientHello", "ssl_"},
 	{"a value cannot refer to parts of the match", "map_regm"},
 }

@@ -10,8 +10,7 @@
 // that spans several TLS records is one hello, and regular expressions are Go's, which run in
 // linear time and have neither look-around nor back-references. Of plain-text HTTP, fetches see the
 // head of the request, or with [Loader.HTTP] whole requests and responses. Bytes from servers are
-// examined only by rules for responses, by health checks and over HTTP. Stick tables are not
-// supported.
+// examined only by rules for responses, by health checks and over HTTP.
 package sample
 
 import (
@@ -59,6 +58,8 @@ type Input struct {
 	SetVar func(name string, v Value)
 	// State answers queries about the process and the connection. With nil, they have no answer.
 	State State
+	// Tables has the stick tables and the entries that the connection tracks. nil: no tables exist.
+	Tables Tables
 }
 
 // Needs is the set of data that an expression requires. It has no value while one of them is
