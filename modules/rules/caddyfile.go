@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -40,6 +39,13 @@ const matchers = "layer4.matchers"
 //		set_priority_class|set_priority_offset <number or expression> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		track_sc0|track_sc1|track_sc2 <key> [table <name>] [unless] [<matcher> <args…>] {
+//		track <counter> <key> [table <name>] …
+//		sc_inc_gpc0|sc_inc_gpc1 <counter> …
+//		sc_inc_gpc <index> <counter> …
+//		sc_add_gpc <index> <counter> <number>|<expression> …
+//		sc_set_gpt <index> <counter> <number>|<expression> …
+//		sc_set_gpt0 <counter> <number>|<expression> …
 //	}
 //
 // For matchers see ParseCondition.
@@ -59,6 +65,7 @@ func RuleOptions(rules *[]*Rule) options.Table {
 			return r.unmarshalCaddyfile(d, action)
 		})
 	}
+	addTrackingOptions(table, rules)
 	return table
 }
 
@@ -66,6 +73,11 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 	if err := r.parseVar(d, action); err != nil {
 		return err
 	}
+	return r.finishCaddyfile(d, action)
+}
+
+// finishCaddyfile validates the rule and parses its condition.
+func (r *Rule) finishCaddyfile(d *caddyfile.Dispenser, action Action) error {
 	if err := r.validate(); err != nil {
 		return d.WrapErr(err)
 	}
@@ -75,7 +87,8 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 	return ParseCondition(d, r.Action, &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
-// parseVar parses the variable, and the value, of an action that has them.
+// parseVar parses the arguments of an action that has some: a variable and its value, or what
+// tracking needs.
 func (r *Rule) parseVar(d *caddyfile.Dispenser, action Action) error {
 	switch action {
 	case setVar:
@@ -95,6 +108,9 @@ func (r *Rule) parseVar(d *caddyfile.Dispenser, action Action) error {
 			return d.Errf("expected %s NUMBER or %[1]s EXPRESSION", r.Action)
 		}
 	default:
+		if action.isTracking() {
+			return r.parseTracking(d, action)
+		}
 	}
 	return nil
 }
@@ -172,7 +188,7 @@ func IsMatcher(word string) bool {
 func MatcherNames() []string { return matcherOptions(new(l4clienthello.Matcher), nil).Names() }
 
 // ActionNames returns the words that begin a rule.
-func ActionNames() []string { return slices.Collect(maps.Keys(actions)) }
+func ActionNames() []string { return RuleOptions(new([]*Rule)).Names() }
 
 // matcherOptions returns the options of a condition. The fields of client_hello are parsed into
 // hello, other matchers into set.

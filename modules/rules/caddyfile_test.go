@@ -28,6 +28,11 @@ func TestCaddyfile(t *testing.T) {
 		"set_var_format txn.a \"%[src]:%[src_port]\" ech":                  `{"rules":[{"action":"set_var_format","var":"txn.a","value":"%[src]:%[src_port]","match":[{"client_hello":{"ech":true}}]}]}`,
 		"set_var sess.sni req.ssl_sni,lower unless no_sni":                 `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower","unless":[{"client_hello":{"no_sni":true}}]}]}`,
 		"set_priority_class -5 sni a.test\nset_priority_offset var(txn.x)": `{"rules":[{"action":"set_priority_class","value":"-5","match":[{"client_hello":{"sni":["a.test"]}}]},{"action":"set_priority_offset","value":"var(txn.x)"}]}`,
+		"track_sc0 remote_ip":                                              `{"rules":[{"action":"track","key":"src"}]}`,
+		"track_sc2 req.ssl_sni,lower table names ech":                      `{"rules":[{"action":"track","counter":2,"key":"req.ssl_sni,lower","table":"names","match":[{"client_hello":{"ech":true}}]}]}`,
+		"track 7 src unless remote_ip 10.0.0.0/8":                          `{"rules":[{"action":"track","counter":7,"key":"src","unless":[{"remote_ip":{"ranges":["10.0.0.0/8"]}}]}]}`,
+		"sc_inc_gpc0 1\nsc_inc_gpc 2 1 ech":                                `{"rules":[{"action":"sc_inc_gpc0","counter":1},{"action":"sc_inc_gpc","counter":1,"index":2,"match":[{"client_hello":{"ech":true}}]}]}`,
+		"sc_add_gpc 1 0 5\nsc_set_gpt 1 0 src_port\nsc_set_gpt0 0 3":       `{"rules":[{"action":"sc_add_gpc","value":"5","index":1},{"action":"sc_set_gpt","value":"src_port","index":1},{"action":"sc_set_gpt0","value":"3"}]}`,
 	} {
 		c := new(Config)
 		d := caddyfile.NewTestDispenser("content {\n" + block + "\n}")
@@ -55,6 +60,13 @@ func TestCaddyfile(t *testing.T) {
 		"set_priority_class 2048":         "set_priority_class: 2048: expected a number from -2047 to 2047, or an expression",
 		"set_priority_offset -600000":     "expected a number from -524287 to 524287",
 		"set_priority_offset nothing":     "set_priority_offset: unknown fetch method 'nothing'",
+		"track_sc0":                       "track: expected a key, such as remote_ip, at Testfile:2",
+		"track_sc0 src table":             "track: expected the name of a stick table after table",
+		"track_sc3 src":                   `unknown option "track_sc3"`,
+		"track src":                       "expected the number of a counter, not src",
+		"track_sc0 remote":                "track: unknown fetch method 'remote'",
+		"sc_inc_gpc 1":                    "expected the number of a counter",
+		"sc_set_gpt0 0":                   "sc_set_gpt0: expected a number, or an expression",
 		"set_var sess.x nothing":          "set_var sess.x: unknown fetch method 'nothing'",
 	} {
 		d := caddyfile.NewTestDispenser("content {\n" + block + "\n}")

@@ -29,6 +29,12 @@ type View struct {
 
 	// Counted are the answers of rate matchers about the connection.
 	Counted *l4rate.Counted
+	// Tracker tracks entries of stick tables for the connection. It may be nil if Tables is.
+	Tracker Tracker
+
+	// Resume is the number of the rule at which Decide goes on, from 1; 0: the first, as usual. Decide
+	// sets it if a rule waits for the key of an entry to track: those before it are not tried again.
+	Resume int
 
 	// ExpectProxy is set by the action expect_proxy: the connection begins with a PROXY header.
 	ExpectProxy bool
@@ -192,6 +198,11 @@ func (c *Condition) NeedsRequest() bool {
 	return slices.ContainsFunc(c.Sets, func(s Set) bool {
 		return s.ACL != nil && s.ACL.NeedsRequest() || s.Hello != nil || slices.ContainsFunc(s.Others, needsRequest)
 	})
+}
+
+// Changes reports whether evaluating the condition changes a counter.
+func (c *Condition) Changes() bool {
+	return slices.ContainsFunc(c.Sets, func(s Set) bool { return s.ACL != nil && s.ACL.Changes() })
 }
 
 // Questions returns the condition's questions about the process; see sample.Expression.

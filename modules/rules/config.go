@@ -78,21 +78,37 @@ func (c *Config) Foreign() bool {
 }
 
 // Decide evaluates the rules. It returns Wait if a rule cannot be decided yet, but never if v.Final
-// is set. After Wait, call Decide again when more bytes have come. The returned rule is the one
-// that decided, or held up the others; nil if none did. The error of a matcher names its rule.
+// is set. After Wait, call Decide again, with v.Resume, when more bytes have come. The returned
+// rule is the one that decided, or held up the others; nil if none did. The error of a matcher
+// names its rule.
 func (c *Config) Decide(v *View) (Action, *Rule, error) {
 	if c == nil {
 		return Accept, nil, nil
 	}
+	resume := v.Resume
+	v.Resume = 0
 	for i, r := range c.Rules {
-		verdict, err := r.condition.Match(v)
+		if i+1 < resume {
+			continue
+		}
+		verdict, err := sample.Pass, error(nil)
+		if i+1 != resume {
+			verdict, err = r.condition.Match(v)
+		}
 		switch {
 		case err != nil:
 			return Close, r, fmt.Errorf("rule %d: %w", i+1, err)
 		case verdict == sample.Miss && !v.Final:
 			return Wait, r, nil
-		case verdict == sample.Pass && r.apply(v):
+		case verdict != sample.Pass:
+			continue
+		}
+		switch ends, waits := r.apply(v); {
+		case ends:
 			return r.action, r, nil
+		case waits:
+			v.Resume = i + 1
+			return Wait, r, nil
 		}
 	}
 	return Accept, nil, nil

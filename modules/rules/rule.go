@@ -24,6 +24,11 @@ type Rule struct {
 	// unset_var, set_priority_class and set_priority_offset (continue with the next rule). In
 	// connection rules it may also be expect_proxy: a PROXY header comes first, as with accept_proxy,
 	// and the next rule is tried. It is HAProxy's expect-proxy layer4, and needs a condition.
+	//
+	// The others are about entries of stick tables, and continue with the next rule, too: track makes
+	// a counter of the connection track an entry, for as long as the connection lasts; sc_inc_gpc0,
+	// sc_inc_gpc1, sc_inc_gpc and sc_add_gpc increase general counters of the entry that a counter
+	// tracks, and sc_set_gpt0 and sc_set_gpt set tags of it.
 	Action string `json:"action"`
 
 	// Var is the variable that set_var sets and unset_var deletes: a scope and a name, such as
@@ -38,7 +43,24 @@ type Rule struct {
 	// to 2047: lower ones are served first. For set_priority_offset it is a number of milliseconds,
 	// from -524287 to 524287: within its class, the connection is served as if it had come that much
 	// later. Both are a number or an expression; what exceeds the limits is cut to them.
+	// For sc_add_gpc, sc_set_gpt0 and sc_set_gpt it is a number or an expression as well.
 	Value string `json:"value,omitempty"`
+
+	// Counter is the number of the counter that the rule is about. Connections have three, unless
+	// stick_counters of the app passthrough says otherwise.
+	Counter int `json:"counter,omitempty"`
+
+	// Key is the sample expression whose value is the key of the entry to track, such as src. The
+	// first rule of a counter whose key has a value decides.
+	Key string `json:"key,omitempty"`
+
+	// Table is the stick table of the entry to track. Default: that of the name of the frontend, or
+	// the backend, that has the rule.
+	Table string `json:"table,omitempty"`
+
+	// Index is the number of a general counter or a tag in an array, for sc_inc_gpc, sc_add_gpc and
+	// sc_set_gpt.
+	Index int `json:"index,omitempty"`
 
 	// MatcherSetsRaw holds sets of layer4 matchers. The rule applies if all matchers of one set match.
 	// Without match and unless it always applies.
@@ -54,7 +76,7 @@ type Rule struct {
 
 	number    int // in its list, from 1
 	action    Action
-	value     *sample.Expression // of set_var
+	value     *sample.Expression // of set_var; the key of track; the number of others
 	format    *sample.Format     // of set_var_format
 	condition Condition
 }
@@ -85,6 +107,13 @@ const (
 	expectProxy
 	setPriorityClass
 	setPriorityOffset
+	track
+	scIncGPC
+	scIncGPC0
+	scIncGPC1
+	scAddGPC
+	scSetGPT
+	scSetGPT0
 )
 
 var actions = map[string]Action{
@@ -103,6 +132,13 @@ var actions = map[string]Action{
 
 	"set_priority_class":  setPriorityClass,
 	"set_priority_offset": setPriorityOffset,
+	"track":               track,
+	"sc_inc_gpc":          scIncGPC,
+	"sc_inc_gpc0":         scIncGPC0,
+	"sc_inc_gpc1":         scIncGPC1,
+	"sc_add_gpc":          scAddGPC,
+	"sc_set_gpt":          scSetGPT,
+	"sc_set_gpt0":         scSetGPT0,
 }
 
 func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
@@ -117,7 +153,7 @@ func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 	return err
 }
 
-// compile compiles the value of set_var or set_var_format.
+// compile compiles the value or the key of actions that have one.
 func (r *Rule) compile(action Action, loader *sample.Loader) (value *sample.Expression, format *sample.Format, err error) {
 	switch action {
 	case setVar:
@@ -127,6 +163,10 @@ func (r *Rule) compile(action Action, loader *sample.Loader) (value *sample.Expr
 	case setPriorityClass, setPriorityOffset:
 		value, err = CompilePriority(loader, r.Action, r.Value)
 	default:
+		if action.isTracking() {
+			value, err = r.compileTracking(action, loader)
+			return value, nil, err
+		}
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", strings.TrimSpace(r.Action+" "+r.Var), err)
@@ -142,6 +182,12 @@ func (r *Rule) validate() error {
 		return errNoAction
 	case !known:
 		return fmt.Errorf("unknown action %q%s", r.Action, options.Suggest(r.Action, slices.Collect(maps.Keys(actions))))
+	}
+	if action.isTracking() {
+		return r.validateTracking(action)
+	}
+	if err := r.validateNotTracking(); err != nil {
+		return err
 	}
 	switch action {
 	case setVar, setVarFormat:
@@ -194,6 +240,9 @@ func (r *Rule) NeedsRequest() bool {
 // Questions returns the rule's questions about the process; see sample.Expression.
 func (r *Rule) Questions() []sample.Question {
 	all := r.condition.Questions()
+	if r.action == track {
+		all = append(all, sample.Question{Fetch: r.Action, About: sample.ObjectTable, Proxy: r.Table})
+	}
 	if r.value != nil {
 		all = append(all, r.value.Questions()...)
 	}
@@ -203,8 +252,8 @@ func (r *Rule) Questions() []sample.Question {
 	return all
 }
 
-// apply performs the action, and reports whether it ends the inspection.
-func (r *Rule) apply(v *View) (ends bool) {
+// apply performs the action, and reports whether it ends the inspection, or waits for more bytes.
+func (r *Rule) apply(v *View) (ends, waits bool) {
 	switch r.action {
 	case setVar:
 		// Evaluated as if the input were final: otherwise no variable could be set before a rule that
@@ -214,20 +263,21 @@ func (r *Rule) apply(v *View) (ends bool) {
 		if value, verdict := r.value.Eval(&in); verdict == sample.Pass {
 			v.SetVar(r.Var, value)
 		}
-		return false
 	case setVarFormat:
 		v.SetVar(r.Var, sample.Text(r.format.String(&v.Input)))
-		return false
 	case unsetVar:
 		v.SetVar(r.Var, sample.Value{})
-		return false
 	case expectProxy:
 		v.ExpectProxy = true
-		return false
 	case setPriorityClass, setPriorityOffset:
 		r.setPriority(v)
-		return false
+	case track:
+		return false, r.trackEntry(v)
 	default:
-		return true
+		if !r.action.isTracking() {
+			return true, false
+		}
+		r.count(v)
 	}
+	return false, false
 }
