@@ -54,6 +54,10 @@ type App struct {
 	// reloads.
 	StickTables map[string]*stick.Table `json:"stick_tables,omitempty"`
 
+	// StickCounters is the number of counters by which a connection can track entries of stick tables,
+	// at most 100. Default: 3. It is HAProxy's tune.stick-counters.
+	StickCounters int `json:"stick_counters,omitempty"`
+
 	// GracePeriod is the time that connections get to finish when the process stops (SIGTERM, SIGINT,
 	// caddy stop). After that they are closed, which is logged. Default: 30s; -1: no limit. It is
 	// HAProxy's hard-stop-after.
@@ -112,6 +116,9 @@ func (a *App) provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.computeVariables(); err != nil {
+		return err
+	}
+	if err := a.validateStickCounters(); err != nil {
 		return err
 	}
 	if err := a.provisionStickTables(); err != nil {

@@ -38,6 +38,7 @@ func init() {
 //			nopurge
 //			store   <value>[,<value>…] …
 //		}
+//		stick_counters <number>
 //		set_var <name> <expression>
 //		grace_period           <duration>|off
 //		removed_server_timeout <duration>|off
@@ -66,6 +67,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"frontend":               options.Repeatable(a.parseFrontend),
 		"backend":                options.Repeatable(a.parseBackend),
 		"stick_table":            options.Repeatable(a.parseStickTable),
+		"stick_counters":         options.Int(&a.StickCounters, 1, rules.MaxCounters),
 		"set_var":                options.Repeatable(a.parseVariable),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
 		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),

@@ -20,8 +20,9 @@ var connPool = sync.Pool{New: func() any { return new(pooledConn) }}
 
 // keptInput keeps the input of a pooledConn while the client is waited for.
 type keptInput struct {
-	input inputState
-	sent  []byte
+	input   inputState
+	sent    []byte
+	tracked *tracked
 }
 
 // maxReinspected bounds the bytes that are inspected again whenever more arrive. Without it, the
@@ -36,6 +37,7 @@ func (a *shardConn) conn() *connection {
 		if w := a.kept; w != nil {
 			a.pooled.input = w.input
 			a.pooled.hello.Feed(w.sent)
+			a.pooled.tracked = w.tracked
 			a.kept = nil
 		}
 	}
@@ -80,7 +82,7 @@ func (a *shardConn) releaseBuffers() {
 	case p.isShown() || len(p.hello.Bytes()) > maxReinspected:
 		p.f = nil
 	default:
-		a.kept = &keptInput{p.input, bytes.Clone(p.hello.Bytes())}
+		a.kept = &keptInput{p.input, bytes.Clone(p.hello.Bytes()), p.tracked}
 		p.input.kept = 0 // a.kept has it
 		p.forget()
 		a.recycle()

@@ -29,6 +29,8 @@ type connection struct {
 	hasAddresses bool               // viewState has the addresses
 	hasUniqueID  bool               // see setUniqueID
 
+	tracked *tracked // nil: nothing is tracked
+
 	shared  *sessionConfig
 	backend *balancer.Backend // that shared is for
 	forced  bool              // see balancer.PersistRule
@@ -72,8 +74,8 @@ const maxKeptBuffer = 8 << 10
 
 // clear resets the connection but keeps the view's functions, which are bound to it.
 func (c *connection) clear() {
-	state := rules.View{Connection: c.viewState.Connection}
-	state.State, state.Var, state.SetVar = c.viewState.State, c.viewState.Var, c.viewState.SetVar
+	state := rules.View{Connection: c.viewState.Connection, Tracker: c.viewState.Tracker}
+	state.State, state.Var, state.SetVar, state.Tables = c.viewState.State, c.viewState.Var, c.viewState.SetVar, c.viewState.Tables
 	*c = connection{viewState: state, sendBuffer: c.sendBuffer[:0], stores: c.stores}
 	c.stores.Reset()
 	if cap(c.sendBuffer) > maxKeptBuffer {

@@ -92,10 +92,13 @@ func (c *connection) end(e *ending) {
 	defer liveConns.remove(c)
 	defer c.leaveFrontend()
 	server := c.claim.close()
+	read := c.bytesRead()
 	next := c.nextConn(e)
 	last := c.finalAlert(e)
 	c.forget()
 	c.leaveBackend()
+	c.tracked.release(max(c.record.In, read), c.record.Out)
+	c.tracked = nil
 	c.record.FEConn = c.f.conns.Load()
 	switch {
 	case c.wasKilled() && e.end != tcplog.Failed:

@@ -193,6 +193,7 @@ func (c *connection) walkFromHeader() *ending {
 	if end := c.screen(c.f.Session); end != nil { // rules about the client's address
 		return end
 	}
+	c.tracked.countSession()
 	return c.inspectAndRoute()
 }
 
@@ -203,6 +204,19 @@ func (c *connection) inspectAndRoute() *ending {
 			return end
 		}
 	}
+	return c.routeAndServe()
+}
+
+// readAndRoute reads what the client has sent so far, for routes, and continues with them.
+func (c *connection) readAndRoute() *ending {
+	if end := c.readOnce(nil); end != nil {
+		return end
+	}
+	return c.routeAndServe()
+}
+
+// routeAndServe continues walk from the stage that picks a backend.
+func (c *connection) routeAndServe() *ending {
 	c.keepHello(0)
 	if end := c.refuseHeader(); end != nil {
 		return end

@@ -28,6 +28,8 @@ type inputState struct {
 	delayExpired   bool           // the delay of some rules is over
 	clientFinished bool           // the client has closed its sending side
 	priority       rules.Priority
+	resume         int           // rules.View.Resume
+	resumeOf       int64         // the generation of the frontend whose rules these are
 	lastReceived   time.Time     // when the client last sent something; zero: never
 	delay          time.Duration // of the rules that wait
 	delayEnds      time.Time     // when the delay of waiting rules is over; zero: no rules wait

@@ -72,7 +72,7 @@ func (r *response) applyRules(b []byte, final bool) relay.Decision {
 		return relay.Decision{Do: relay.Pass}
 	}
 	v := r.c.rulesView(final || ruleset.InspectDelay == 0)
-	v.Response = b
+	v.Response, v.Resume = b, 0
 	action, rule, err := ruleset.Decide(v)
 	v.Response = nil
 	switch {

@@ -73,7 +73,7 @@ func (c *connection) tryRules(ruleset *rules.Config, final, mayRead bool) (wait 
 	} else if !v.Final && c.mayBeRefused() {
 		return true, nil
 	}
-	switch action, rule, err := ruleset.Decide(v); {
+	switch action, rule, err := c.decide(ruleset, v); {
 	case err != nil:
 		c.noteHello()
 		return false, internalFailure(err)
@@ -88,6 +88,16 @@ func (c *connection) tryRules(ruleset *rules.Config, final, mayRead bool) (wait 
 		end.verb, end.alert = verbOf[action], alertAccessDenied
 		return false, end
 	}
+}
+
+// decide evaluates rules, from the one that waits for a key, if one does.
+func (c *connection) decide(ruleset *rules.Config, v *rules.View) (rules.Action, *rules.Rule, error) {
+	if v.Resume = c.input.resume; c.input.resumeOf != c.f.generation {
+		v.Resume = 0
+	}
+	action, rule, err := ruleset.Decide(v)
+	c.input.resume, c.input.resumeOf = v.Resume, c.f.generation
+	return action, rule, err
 }
 
 // verbOf maps the actions of rules that end a connection to verbs.
@@ -114,7 +124,7 @@ func (c *connection) refusedBy(ruleset *rules.Config, by *rules.Rule) *ending {
 func (c *connection) clientLeft(ruleset *rules.Config, how tcplog.End, err error) *ending {
 	c.noteHello()
 	if ruleset != nil {
-		if action, by, err := ruleset.Decide(c.rulesView(true)); err == nil && action != rules.Accept && action != rules.Wait {
+		if action, by, err := c.decide(ruleset, c.rulesView(true)); err == nil && action != rules.Accept && action != rules.Wait {
 			return c.refusedBy(ruleset, by)
 		}
 	}
@@ -184,6 +194,7 @@ func (c *connection) readForBackend() *ending {
 func (c *connection) rulesView(final bool) *rules.View {
 	if c.viewState.Connection == nil {
 		c.viewState.Connection, c.viewState.State, c.viewState.Var, c.viewState.SetVar = c.connForMatchers, c, c.variable, c.setVar
+		c.viewState.Tables, c.viewState.Tracker = c, c
 	}
 	c.viewState.Priority = &c.input.priority
 	if !c.hasAddresses {

@@ -26,8 +26,9 @@ type session struct {
 	relay.Session
 
 	*sessionConfig
-	lease  pool.Lease
-	packed offheap.Ref // the log record at the start; see begin
+	lease   pool.Lease
+	tracked *tracked    // nil: nothing is tracked
+	packed  offheap.Ref // the log record at the start; see begin
 }
 
 // sessionConfig holds what all sessions from one frontend to one backend share. It must not refer
@@ -73,6 +74,9 @@ func (s *session) begin(c *connection) {
 	if r.Address == s.lease.Server.Address {
 		r.Address = "" // it is stored there
 	}
+	if s.tracked = c.tracked; s.tracked != nil && s.tracked.storesBytes {
+		meter.add(s)
+	}
 	var room [264]byte
 	s.sessionConfig, s.packed = c.shared, offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
 }
@@ -112,6 +116,7 @@ func (s *session) Ended(result relay.Result) {
 		liveConns.removeSession(s)
 	}()
 	s.beconn.Add(-1)
+	s.releaseTracked(result)
 	outcome := pool.Served
 	record, accepted := s.record()
 	end := sessionEnding(result, &record)
@@ -131,6 +136,15 @@ func (s *session) Ended(result relay.Result) {
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	s.lease.Release(outcome)
 	end.conclude(&record, s.lease.Server, accepted, s.log, s.ends)
+}
+
+// releaseTracked ends the tracking of the session's entries.
+func (s *session) releaseTracked(result relay.Result) {
+	if s.tracked != nil && s.tracked.metered > 0 {
+		meter.remove(s)
+	}
+	s.tracked.release(result.In, result.Out)
+	s.tracked = nil
 }
 
 // blameHeader returns the error of a server that ended the session without an answer. If the server

@@ -44,6 +44,9 @@ func (a *shardConn) awaitData() relay.Step {
 			return a.end(end)
 		}
 	}
+	if a.pooled != nil {
+		a.pooled.tracked.countSession()
+	}
 	if a.f.Content == nil {
 		return relay.Step{Until: epoch.Add(a.accepted + a.f.inspectDelay())}
 	}
@@ -149,6 +152,8 @@ func (a *shardConn) tryRules() relay.Step {
 		return relay.Step{Until: deadline}
 	case end != nil:
 		return a.end(end)
+	case a.f.reads && !c.input.read && ruleset.Counts(): // they must not count again
+		return a.toGoroutine(c.readAndRoute)
 	case a.f.reads && !c.input.read: // routes decide by the bytes there are
 		return a.toGoroutine(c.inspectAndRoute)
 	}

@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -76,6 +77,25 @@ func (h *Handler) validateRules(app *balancer.App, section string, ruleset *rule
 				return fmt.Errorf("rule %d: %w", i+1, err)
 			}
 		}
+		if err := validateTracking(app, section, r); err != nil {
+			return fmt.Errorf("rule %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// validateTracking checks the counter of a rule in a section, and the type of its key.
+func validateTracking(app *balancer.App, section string, r *rules.Rule) error {
+	if counters := app.Counters(); r.Counter >= counters {
+		return fmt.Errorf("%s: counter %d: expected a number below %d; stick_counters changes it", r.Action, r.Counter, counters)
+	}
+	name := cmp.Or(r.Table, section)
+	t := app.StickTables[name]
+	if t == nil {
+		return nil
+	}
+	if c, err := t.Config(); err != nil || !r.KeyOf(c) {
+		return errors.Join(err, fmt.Errorf("%s: key %s cannot be one of stick table %q, whose type is %s", r.Action, r.Key, name, c.Type))
 	}
 	return nil
 }
@@ -96,9 +116,18 @@ func (h *Handler) validateQuestion(app *balancer.App, section string, q sample.Q
 		case q.About == sample.ObjectServer:
 			return validateServer(b, q)
 		}
+	case sample.ObjectTable:
+		return validateTable(app, name, q)
 	case sample.ObjectConnection:
 	}
 	return nil
+}
+
+func validateTable(app *balancer.App, name string, q sample.Question) error {
+	if app.Table(name) != nil {
+		return nil
+	}
+	return fmt.Errorf("%s: stick table %q is not defined%s", q.Fetch, name, options.Suggest(name, slices.Collect(maps.Keys(app.StickTables))))
 }
 
 func (h *Handler) validateFrontend(name string, q sample.Question) error {

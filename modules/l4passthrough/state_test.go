@@ -8,9 +8,53 @@ import (
 	"testing"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 // What rules ask about must exist when the configuration is loaded.
+// Rules may only track in tables that the configuration has, keys of the tables' types, by the
+// counters that connections have.
+func TestTrackingInNothing(t *testing.T) {
+	track := func(more string) string { return `"connection": [{"action": "track", "key": "src"` + more + `}]` }
+	asks := func(expression string) string {
+		return `"content": {"rules": [{"action": "set_var", "var": "txn.x", "value": "` + expression + `"}]}`
+	}
+	for config, want := range map[string]string{
+		track(""):                   "",
+		track(`, "table": "names"`): "",
+		`"content": {"rules": [{"action": "track", "key": "req.payload(0,4)"}]}`: `content: rule 1: track: key req.payload(0,4) cannot be one of stick table "f", whose type is ip`,
+		track(`, "table": "g"`):                            `connection: rule 1: track: stick table "g" is not defined`,
+		track(`, "table": "name"`):                         `stick table "name" is not defined; did you mean "names"?`,
+		track(`, "counter": 2`):                            "",
+		track(`, "counter": 3`):                            "connection: rule 1: track: counter 3: expected a number below 3; stick_counters changes it",
+		asks("src_conn_cnt"):                               "",
+		asks("src_conn_cnt(f)"):                            "",
+		asks("src_conn_cnt(g)"):                            `content: rule 1: src_conn_cnt: stick table "g" is not defined`,
+		asks("src,in_table(g)"):                            `content: rule 1: in_table: stick table "g" is not defined`,
+		asks("sc0_conn_cnt(g)"):                            `content: rule 1: sc0_conn_cnt: stick table "g" is not defined`,
+		asks("table_cnt(names)"):                           "",
+		`"rules": [{"backend_format": "%[table_cnt(g)]"}]`: `rule 1: table_cnt: stick table "g" is not defined`,
+	} {
+		app, ctx := frontendtest.App(t, map[string]string{"b": `{"servers": [], "content": {"rules": [{"action": "track", "key": "src"}]}}`})
+		for name, of := range map[string]string{"f": "ip", "b": "ipv6", "names": "binary"} {
+			if err := app.AddTable(name, &stick.Table{Type: of}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h := new(Handler)
+		if err := json.Unmarshal([]byte(`{"name": "f", "default_backend": "b", `+config+`}`), h); err != nil {
+			t.Fatal(err)
+		}
+		h.setDefaults()
+		frontendtest.Provisioning.Lock()
+		err := h.provision(ctx, app)
+		frontendtest.Provisioning.Unlock()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
+		}
+	}
+}
+
 func TestQuestionsAboutNothing(t *testing.T) {
 	const servers = `{"servers": [{"name": "s", "address": "127.0.0.1:1"}]}`
 	asks := func(fetch string) string {
