@@ -25,7 +25,7 @@ const noTimeout = caddy.Duration(-1)
 // emit returns the configuration for Caddy.
 func (t *translation) emit() []byte {
 	apps := make(caddy.ModuleMap)
-	app := balancer.App{FrontendsRaw: make(map[string]json.RawMessage), Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables, ProcessLimits: t.limits}
+	app := balancer.App{FrontendsRaw: make(map[string]json.RawMessage), Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables, ProcessLimits: t.limits, StickCounters: t.emitCounters()}
 	app.MaxConn = t.maxconn
 	sites := make(map[string]*httpServer)
 	t.assignIDs()
@@ -146,7 +146,7 @@ func (t *translation) useBackendRules(p *proxy) (uses []useRule) {
 
 func emitRules(list []rule) (out []*rules.Rule) {
 	for _, r := range list {
-		c := &rules.Rule{Action: r.action, Var: r.variable, Value: r.value}
+		c := &rules.Rule{Action: r.action, Var: r.variable, Value: r.value, Counter: r.counter, Index: r.index, Key: r.key, Table: r.table}
 		switch r.action {
 		case "close", "reset", "drop": // actions that the log names the origin of
 			c.Origin = r.origin

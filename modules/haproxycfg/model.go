@@ -64,13 +64,16 @@ type translation struct {
 	certificates map[string]memoized[*checks.ClientCertificate]
 	ciphers      map[string]memoized[cipherList]
 
-	unixBind  unixSockets
-	ids       map[int]*proxy
-	tables    map[string]*stickTable // by name
-	peers     map[string]bool        // names of peers sections
-	hasSocket bool                   // stats socket: HAProxy counts it among the sections
-	questions []question
-	aclTerms  []aclTerm
+	unixBind      unixSockets
+	ids           map[int]*proxy
+	tables        map[string]*stickTable // by name
+	peers         map[string]bool        // names of peers sections
+	hasSocket     bool                   // stats socket: HAProxy counts it among the sections
+	questions     []question
+	stickCounters *int // tune.stick-counters; nil: not given
+	tableUses     []tableUse
+
+	aclTerms []aclTerm
 
 	idsUsed bool // by one of idFetches
 

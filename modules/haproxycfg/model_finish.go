@@ -34,6 +34,7 @@ func (t *translation) validate() {
 	t.warnUnusedDefaultTLS()
 	t.warnUnusedBindTLS()
 	t.validateTables()
+	t.validateTableUses()
 	t.validateQuestions()
 	t.joinSites()
 }

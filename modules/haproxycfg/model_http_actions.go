@@ -63,7 +63,7 @@ var httpActions = map[string]httpAction{
 	"do-resolve":                                                     {ofRequest, refused, "it is not available", nil},
 	"use-service":                                                    {ofRequest, refused, "there is no Lua", nil},
 	"send-spoe-group|ot-group":                                       {ofAll, refused, "filters are not available", nil},
-	"track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0": {ofAll, refused, noteNoTables, nil},
+	"track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0": {ofAll, refused, "stick tables are not available in mode http yet", nil},
 }
 
 // httpActionsByName has the same actions, one entry for each name.

@@ -92,7 +92,7 @@ func TestWebMistakes(t *testing.T) {
 		"http-request set-var(sess.x) path":                  "expected the scope 'txn'",
 		"http-request replace-path ( x":                      "missing closing )",
 		"http-request silent-drop":                           "expected reject",
-		"http-request track-sc0 src":                         "stick tables are not available yet",
+		"http-request track-sc0 src":                         "stick tables are not available in mode http yet",
 		"http-request auth realm x":                          "asking for passwords is not available",
 		"http-response set-path /x":                          "'http-response' expects an action",
 		"http-request lua.x":                                 "there is no Lua",

@@ -38,6 +38,7 @@ var globalKeywords = newTable([]keyword{
 	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: differs, warn: true, args: someArgs, note: noteAdmin},
 	{name: "hard-stop-after", in: inGlobal, grade: differs, args: duration, do: func(t *translation, _ *proxy, s statement) { t.hardStop = milliseconds(s.args[0]) }, note: "limits how long connections may take to finish when the process ends (on SIGTERM too, where HAProxy cuts them at once); 30 s by default; a reload does not affect them"},
 	{name: "grace|close-spread-time", in: inGlobal, grade: ignored, args: duration, note: "a reload closes no connection, and no listening socket that the new configuration has"},
+	{name: "tune.stick-counters", in: inGlobal, grade: supported, args: number(0, 1<<31-1), do: setStickCounters},
 	{name: "spread-checks", in: inGlobal, grade: supported, args: spreadChecks, do: func(t *translation, _ *proxy, s statement) { t.spread = integer(s.args[0]) }},
 	{name: "max-spread-checks", in: inGlobal, grade: ignored, args: duration, note: "the first checks of servers are spread over their interval"},
 	{name: "server-state-base|server-state-file|stats-file|shm-stats-file|shm-stats-file-max-objects", in: inGlobal, grade: ignored, args: oneArg, note: "counts and states survive a reload without a file"},

@@ -83,7 +83,6 @@ var tuningKeywords = []keyword{
 		tune.ssl.lifetime
 		tune.ssl.maxrecord
 		tune.ssl.ssl-ctx-cache-size
-		tune.stick-counters
 		tune.takeover-other-tg-connections
 		tune.vars.check-max-size
 		tune.vars.global-max-size

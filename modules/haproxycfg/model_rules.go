@@ -17,6 +17,8 @@ type rule struct {
 	action          string // as in rules.Rule
 	origin          string // likewise
 	variable, value string
+	counter, index  int    // these and the next two are for actions about tracked entries
+	key, table      string //
 	cond            *condition
 }
 
@@ -29,7 +31,7 @@ var tcpActions = newTable([]keyword{
 	{name: "set-log-level|do-log", in: inProxies, grade: ignored, note: noteEveryConnection},
 	{name: "set-nice", in: inProxies, grade: ignored, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
-	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: noteNoTables},
+	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: supported},
 	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
 	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may contain the server name of the client: see {l4.client_hello.sni}"},
 	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: supported},
@@ -46,6 +48,9 @@ var tcpActions = newTable([]keyword{
 
 // actionNames maps HAProxy's actions to the actions of a rule here.
 var actionNames = map[string]string{
+	"track-sc0": "track", "track-sc1": "track", "track-sc2": "track",
+	"sc-inc-gpc": "sc_inc_gpc", "sc-inc-gpc0": "sc_inc_gpc0", "sc-inc-gpc1": "sc_inc_gpc1", "sc-add-gpc": "sc_add_gpc",
+	"sc-set-gpt": "sc_set_gpt", "sc-set-gpt0": "sc_set_gpt0",
 	"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var", expectProxy: "expect_proxy",
 	"set-priority-class": "set_priority_class", "set-priority-offset": "set_priority_offset",
 }
@@ -142,7 +147,7 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 	if has&sample.NeedsBackend == 0 && r.cond.needs(sample.NeedsBackend) {
 		t.warnf(s.Pos, "a condition of '%s' needs the backend, which has not been chosen at that point: it will never match", s.keyword)
 	}
-	return r, actionNames[name] != ""
+	return r, r.action != ""
 }
 
 // refusesAnonymous reports a line that a defaults section may only have if it has a name.
@@ -161,10 +166,10 @@ func (t *translation) tcpAction(p *proxy, s statement, name string, ofResponse b
 		return nil
 	}
 	k := tcpActions[name]
-	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // tune.stick-counters
-		k = tcpActions["track-sc0"]
+	if k == nil && strings.TrimRight(name, "0123456789") == trackPrefix { // tune.stick-counters
+		k = tcpActions[trackPrefix+"0"]
 	}
-	if k == nil || name == "close" && !ofResponse {
+	if k == nil || name == "close" && !ofResponse || ofResponse && strings.HasPrefix(name, trackPrefix) {
 		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), tcpActions.similar(name, inProxies))
 		return nil
 	}
@@ -195,6 +200,9 @@ func (t *translation) tcpCondition(p *proxy, s statement, words []string) (cond 
 func (t *translation) action(p *proxy, s statement, has sample.Needs, more string) (r rule, rest []string, err error) {
 	name, _, _ := strings.Cut(s.args[0], "(")
 	words := s.args[1:]
+	if isTracking(name) {
+		return t.tracking(p, s, has, more)
+	}
 	r.action = actionNames[name]
 	switch name {
 	case "silent-drop":
