@@ -23,8 +23,8 @@ func isTracking(action string) bool {
 // trackPrefix is followed by the number of a counter.
 const trackPrefix = "track-sc"
 
-// tracking reads the arguments of an action about what the connection tracks. more is what follows
-// a parenthesis in its first word.
+// tracking reads the arguments of an action about what the connection tracks. more is the rest of
+// its first word, from the parenthesis on.
 func (t *translation) tracking(p *proxy, s statement, has sample.Needs, more string) (r rule, rest []string, err error) {
 	name, _, _ := strings.Cut(s.args[0], "(")
 	words, condition := haproxyfile.CutCondition(s.args[1:])

@@ -109,7 +109,8 @@ func (l *Loader) fetch(name string) (fetch, error) {
 	return f, unknownName("fetch method", name)
 }
 
-// withoutTables returns the error for a fetch or a converter of stick tables where tables are not available.
+// withoutTables returns the error for a fetch or a converter of stick tables where there are no
+// tables.
 func withoutTables(kind, name string) error {
 	return &Unsupported{kind + " '" + name + "'", "stick tables are not available in mode http, and in checks"}
 }
