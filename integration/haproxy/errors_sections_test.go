@@ -57,7 +57,7 @@ var wrongProxies = []wrong{
 	{name: "log-format: none", place: inFrontend, text: "log-format", says: "log-format expects an argument", ours: "'log-format' expects an argument, in frontend 'in'"},
 	{name: "log-format: unknown fetch", place: inFrontend, text: "log-format %[nosuch]", says: "unknown fetch method 'nosuch'"},
 	{name: "log-format: fetch of what is gone", place: inFrontend, text: `log-format "%[req.ssl_sni]"`, says: "may not be reliably used here because it needs 'request buffer' which is not available here"},
-	{name: "appsession", place: inBackend, text: "appsession x", says: "'appsession' is not supported anymore since HAProxy 1.6", ours: "'appsession' in backend 'web': the directive is not supported anymore since HAProxy 1.6. Stick tables are not available yet"},
+	{name: "appsession", place: inBackend, text: "appsession x", says: "'appsession' is not supported anymore since HAProxy 1.6", ours: "'appsession' in backend 'web': the directive is not supported anymore since HAProxy 1.6. Use 'stick'"},
 	{name: "block", place: inFrontend, text: "block if TRUE", says: "The 'block' directive is not supported anymore since HAProxy 2.1", ours: "'block' in frontend 'in': the directive is not supported anymore since HAProxy 2.1. Use Caddy's http app"},
 	{name: "defaults: bind", place: inDefaults, text: "bind :80", says: "'bind' not allowed in 'defaults' section"},
 	{name: "defaults: server", place: inDefaults, text: "server s1 192.0.2.11:443", says: "'server' not allowed in 'defaults' section"},

@@ -23,7 +23,6 @@ var reasons = []struct {
 	reason string
 	words  []string
 }{
-	{"stick tables", []string{"stick on", "stick store-response", "track-sc0", "track-sc1", "sc_conn_rate", "src_conn_rate"}},
 	{"cookies", []string{"cookie"}},
 }
 

@@ -164,6 +164,7 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 		UseServer:    p.emitServerUses(),
 		Persist:      p.persist,
 		PersistRules: p.emitPersistRules(),
+		Stick:        p.emitStick(),
 		AllBackups:   p.allBackups,
 		FullConn:     p.fullconn,
 		AbortOnClose: p.abortOnClose,

@@ -51,9 +51,10 @@ func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
 	return rules
 }
 
-// emitPersistRules returns the force-persist and ignore-persist rules. They only affect use-server.
+// emitPersistRules returns the force-persist and ignore-persist rules, which affect use-server and
+// stick alone.
 func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
-	if len(p.useServer) == 0 {
+	if len(p.useServer) == 0 && len(p.stick) == 0 {
 		return nil
 	}
 	for _, r := range p.persistRules {

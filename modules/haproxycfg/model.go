@@ -137,7 +137,8 @@ type proxy struct {
 	useBackend     []useRule
 	useServer      []useRule     // use-server
 	persistRules   []persistRule // force-persist and ignore-persist
-	defaultBackend reference     // default_backend
+	stick          []stickRule
+	defaultBackend reference // default_backend
 	httpRules      httpRuleLists
 	joined         *bind // the bind that a backend of mode tcp leads to; see joinSites
 

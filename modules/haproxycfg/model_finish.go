@@ -112,6 +112,7 @@ func (t *translation) validateBackend(p *proxy) {
 		t.defaultBalance(p)
 	}
 	t.validateUseServer(p)
+	t.validateStick(p)
 	p.fullconn = t.fullConn(p)
 	ids := make(map[int]*server)
 	for _, n := range p.servers {

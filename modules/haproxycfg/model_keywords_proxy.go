@@ -93,7 +93,7 @@ var timingKeywords = []keyword{
 	removed("redispatch", "2.1", "Use 'option redispatch'"),
 	removed("grace", "2.5", "Sessions outlive a reload without it"),
 	removed("block|reqallow|reqdel|reqadd|reqrep|reqirep|reqideny|reqdeny|rspadd|rspdel|rsprep|rspirep", "2.1", "Use Caddy's http app"),
-	removed("appsession", "1.6", "Stick tables are not available yet"),
+	removed("appsession", "1.6", "Use 'stick'"),
 }
 
 // timeoutKeyword makes a keyword that sets one timeout.
@@ -130,7 +130,7 @@ var loggingKeywords = []keyword{
 
 var stickingKeywords = []keyword{
 	{name: "stick-table", in: inSections, grade: supported, args: someArgs, do: addTable, note: "`peers`, `recv-only` and `write-to` do nothing: entries are not exchanged. They survive reloads"},
-	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noteNoTables},
+	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: supported, do: addStick},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
 	{name: "option persist", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},
 	{name: "force-persist|ignore-persist", in: inBackend, grade: supported, do: addPersistRule},

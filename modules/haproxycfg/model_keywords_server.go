@@ -59,6 +59,8 @@ var serverBasics = []serverKeyword{
 	{names: "weight", values: 1, value: "an integer argument", grade: supported, do: setWeight},
 	{names: "backup", grade: supported, do: func(n *server, _ string) error { n.Backup = true; return nil }},
 	{names: "no-backup", grade: supported, do: func(n *server, _ string) error { n.Backup = false; return nil }},
+	{names: "non-stick", grade: supported, do: func(n *server, _ string) error { n.NonStick = true; return nil }},
+	{names: "stick", grade: supported, do: func(n *server, _ string) error { n.NonStick = false; return nil }},
 	{names: "disabled", grade: supported, do: func(n *server, _ string) error { n.Disabled = true; return nil }},
 	{names: "enabled", grade: supported, do: func(n *server, _ string) error { n.Disabled = false; return nil }},
 	{names: "maxconn", values: 1, grade: supported, do: func(n *server, v string) error { return setInteger(&n.MaxConn, "maxconn", v) }},
@@ -126,8 +128,7 @@ var serverChecks = []serverKeyword{
 
 // serverWithoutEffect are the options that change nothing here.
 var serverWithoutEffect = []serverKeyword{
-	{names: "no-ssl|no-agent-check|stick|no-ssl-reuse|no-check-sni-auto", grade: supported},
-	{names: "non-stick", grade: ignored, note: noteNoStickiness},
+	{names: "no-ssl|no-agent-check|no-ssl-reuse|no-check-sni-auto", grade: supported},
 	{names: "guid|label", values: 1, grade: ignored, note: "servers are identified by name"},
 	{names: "cookie", values: 1, value: "<value>", grade: ignored, note: noteHTTP},
 	{names: "max-reuse|pool-low-conn|pool-max-conn|pool-purge-delay|proto|ws|log-proto|log-bufsize|pool-conn-name|idle-ping|check-pool-conn-name", values: 1, grade: ignored, note: noteHTTP},

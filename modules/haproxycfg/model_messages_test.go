@@ -209,7 +209,6 @@ func TestAllRefusalsOfALineAreReported(t *testing.T) {
 		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none tcp-md5sig x socks4 192.0.2.9:1080 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'tcp-md5sig'", "E 'server b/s1' : 'socks4'", "E 'server b/s1' : 'redir'"}},
 		"default": {plain + "backend b\n\tdefault-server ssl tcp-md5sig x\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'tcp-md5sig'"}},
 		"bind":    {"global\n\tssl-default-bind-options no-sslv3\n\tcrt-base /etc\ndefaults\n" + timeoutLines + "frontend f\n\tbind :443 alpn h2 no-sslv3 ssl crt a.pem tcp-md5sig x user u\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2\ncrt-store x\n\tload crt a.pem\n", []string{"E 'bind ... ssl'", "E 'bind ... tcp-md5sig'", "E 'bind ... user'"}},
-		"tables":  {plain + "\npeers p\n\tpeer a 192.0.2.9:1024\nbackend b\n\tstick-table type ip size 1k peers p\n\tstick on src\n\tforce-persist if TRUE\n\tserver s1 192.0.2.2:443 non-stick\n", []string{"E 'stick on'"}},
 		"section": {plain + "backend b\n\tserver s1 192.0.2.2:443 check healthcheck x\nhealthcheck y\n\ttype tcp-check\n", []string{"E 'server b/s1' : unable to find healthcheck section 'x'"}},
 	} {
 		said := messages(t, c.text)

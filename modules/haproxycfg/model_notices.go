@@ -18,7 +18,6 @@ const noticeItems = 10
 const (
 	noteNoTables          = "stick tables are not available yet"
 	noteNoExchange        = "no port is opened for peers, and entries of stick tables are not exchanged"
-	noteServerKey         = "entries store servers by name"
 	noteSectionID         = "sections are identified by name: only the fetches fe_id and be_id use it"
 	noteBindID            = "only the fetches so_id and so_name use it"
 	noteNoStickiness      = "there is no stickiness to configure"

@@ -98,9 +98,9 @@ var tableWords = map[string]func(*translation, *stickTable, string) error{
 		t.notice(table.Pos, ignored, noteNoExchange, "stick-table ... write-to")
 		return nil
 	},
-	"srvkey": func(t *translation, table *stickTable, arg string) error {
-		if arg == "addr" {
-			t.notice(table.Pos, differs, noteServerKey, "stick-table ... srvkey addr")
+	"srvkey": func(_ *translation, table *stickTable, arg string) error {
+		if table.ServerKey = ""; arg == "addr" {
+			table.ServerKey = arg
 		}
 		return oneOf("name", "addr")([]string{arg})
 	},
