@@ -70,6 +70,9 @@ func toLayer4(apps map[string]object) {
 	servers := make(object)
 	for name, f := range frontends {
 		handler := maps.Clone(f.(object))
+		if os.Getenv("WAY") == "general" && (handler["maxconn"] != nil || handler["rate_limit_sessions"] != nil) {
+			continue // caddy-l4 has a goroutine for each connection: of two, the later one may get the place
+		}
 		headers, same := headerSources(handler)
 		if !same || slices.ContainsFunc(handler["bind"].([]any), func(b any) bool { return b.(object)["maxconn"] != nil }) {
 			continue // a handler has one list, and no limit for each address

@@ -48,10 +48,13 @@ func (e *Entry) Pause(w Waker) time.Duration {
 	if f.isFull(f.conns, f.MaxConn, w) || e.MaxConn != 0 && f.isFull(e.holds.bind, e.MaxConn, w) {
 		return fullPause
 	}
-	if f.SessionRate > 0 {
-		return f.conns.sessions.Wait(f.SessionRate)
+	if f.SessionRate == 0 {
+		return 0
 	}
-	return 0
+	if f.conns.sessions.Wait(f.SessionRate) > 0 { // a connection may be refused, and not count
+		f.conns.await(w)
+	}
+	return f.conns.sessions.Wait(f.SessionRate)
 }
 
 // isFull reports whether a count has reached its limit; 0: it has none.
