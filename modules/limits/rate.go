@@ -64,6 +64,8 @@ func (r *Rate) Wait(limit int) time.Duration {
 
 func (r *Rate) count(at int64) {
 	switch elapsed := at - r.tick; {
+	case r.current|r.previous == 0: // the first one, which may be soon after the process has started
+		r.tick = at
 	case elapsed < second:
 	case elapsed < 2*second:
 		r.tick, r.previous, r.current = r.tick+second, r.current, 0

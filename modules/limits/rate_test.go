@@ -46,6 +46,17 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// The second of the first event begins with it, also soon after the process has started.
+func TestRateAtStart(t *testing.T) {
+	var r Rate
+	at := int64(1300)
+	setClock(t, &at)
+	r.Count()
+	if got := r.Wait(1); got != 1001*time.Millisecond {
+		t.Errorf("waits %v", got)
+	}
+}
+
 // No second has more events than twice the limit, no 10 seconds have more than 11 times it, and an
 // event is counted after its wait.
 func TestRateLimits(t *testing.T) {
