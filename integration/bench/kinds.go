@@ -19,6 +19,7 @@ type mode struct {
 	admin  bool // Caddy's admin endpoint is on
 	accept bool // clients send a PROXY header first
 	send   bool // the server gets a PROXY header first
+	tables bool // connections are counted in a stick table, limited, and stick to their server
 
 	site    bool // the port is that of an http server with a site
 	wrapper bool // and of a frontend in its listener
@@ -106,6 +107,11 @@ func fill(template string, s setup) string {
 		"HAACCEPT", when(s.accept, " accept-proxy"),
 		"OURSEND", when(s.send, " send_proxy v2"),
 		"HASEND", when(s.send, " send-proxy-v2"),
+		"OURTABLE", when(s.tables, ourTable),
+		"OURTRACK", when(s.tables, ourTrack),
+		"OURSTICK", when(s.tables, ourStick),
+		"HATRACK", when(s.tables, haTrack),
+		"HASTICK", when(s.tables, haStick),
 		"INSPECT", s.inspect(),
 		"THREADS", fmt.Sprint(s.threads()),
 		"LIMIT", fmt.Sprint(s.limit),
@@ -128,7 +134,7 @@ func oursConfig(s setup) string {
 	}
 	return common(s, `
 		frontend tls {
-			bind LISTENOURACCEPT
+			bind LISTENOURACCEPTOURTRACK
 			inspect_delay INSPECT
 			use_backend web sni NAME
 		}`, "")
@@ -169,8 +175,8 @@ func common(s setup, inApp, beside string) string {
 	log default {
 		exclude layer4.handlers.passthrough passthrough.frontend
 	}`+sessions+`
-	passthrough {`+inApp+`
-		backend web {
+	passthrough {OURTABLE`+inApp+`
+		backend web {OURSTICK
 			server s1 SERVEROURSEND
 			timeouts {
 				client 1m
@@ -220,15 +226,47 @@ defaults
 	timeout server 1m
 	`+defaults+`
 frontend tls
-	bind LISTENHAACCEPT
+	bind LISTENHAACCEPTHATRACK
 	tcp-request inspect-delay INSPECT
 	tcp-request content accept if { req_ssl_hello_type 1 }
 	use_backend web if { req_ssl_sni -i NAME }
 backend web
-	server s1 SERVERHASEND
+	server s1 SERVERHASENDHASTICK
 `, s)
 	}
 }
+
+// The parts of mode tables: the same in both languages, with limits that no run reaches.
+const (
+	haTrack = `
+	tcp-request connection track-sc0 src table per_ip
+	tcp-request connection reject if { sc0_conn_cur gt 100000 } || { sc0_conn_rate gt 1000000 }`
+	haStick = `
+	stick-table type ipv6 size 200k expire 60s
+	stick on src
+backend per_ip
+	stick-table type ipv6 size 200k expire 60s store conn_cur,conn_rate(10s)`
+
+	ourTable = `
+		stick_table per_ip {
+			type ipv6
+			size 200k
+			expire 60s
+			store conn_cur conn_rate(10s)
+		}`
+	ourTrack = `
+			connection {
+				track_sc0 src table per_ip
+				close acl sc0_conn_cur gt 100000
+				close acl sc0_conn_rate gt 1000000
+			}`
+	ourStick = `
+			stick {
+				on src
+				size 200k
+				expire 60s
+			}`
+)
 
 func nginxConfig(s setup) string {
 	load := ""

@@ -139,6 +139,7 @@ func (b *bench) tables() []table {
 		{"per second", rates, peers, false},
 		{"two threads on two cores", two, nil, false},
 		{"PROXY headers", headers, nil, false},
+		{"stick tables", []row{{works[workTables].title + ": CPU, us", workTables, perUnit}, {"more than without, us", workTables, over}}, nil, false},
 		{"one port for a frontend and sites", wrappers, nil, false},
 		{"memory", memory, []string{"haproxy", "newest", "caddy-l4"}, false},
 		{"system calls of a short connection", b.callRows(), nil, false},

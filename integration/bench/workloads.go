@@ -53,6 +53,7 @@ const (
 	workSend      = "short+send"
 	workDownProxy = "down+proxy"
 	workIdleProxy = "idle+proxy"
+	workTables    = "short+tables"
 	workWrapper   = "short+wrapper"
 	workSite      = "site+wrapper"
 	workSitePlain = "site+wrapper:plain"
@@ -86,6 +87,7 @@ var workloads = []workload{
 	{name: workSend, title: "short connection, PROXY header to the server", mode: mode{send: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients, (*load).short)},
 	{name: workDownProxy, title: "MiB to the client, PROXY headers on both sides", mode: mode{accept: true, send: true}, base: &mode{}, skips: notProxied, run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workIdleProxy, title: "idle session, PROXY headers on both sides", mode: mode{accept: true, send: true}, fresh: true, few: true, skips: notProxied, run: (*load).idle},
+	{name: workTables, title: "short connection, counted, limited and sticky by the client's address", mode: mode{tables: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients, (*load).short)},
 	{name: workWrapper, title: "short connection, frontend in the listener of an http server", mode: wrapped, base: &mode{}, skips: notTheApp, run: closedLoop(shortClients, (*load).short)},
 	{name: workSite, title: "request to a site of Caddy behind such a frontend", mode: wrapped, base: &mode{site: true}, skips: notTheApp, run: closedLoop(shortClients, (*load).request)},
 	{name: workSitePlain, title: "the same, compared with a plain address", mode: wrapped, base: &mode{site: true, plain: true}, skips: notTheApp, run: closedLoop(shortClients, (*load).request)},
