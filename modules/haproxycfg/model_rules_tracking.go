@@ -116,7 +116,7 @@ func (t *translation) readCounter(r *rule, word, more string) (err error) {
 	if indexed {
 		if r.index, err = strconv.Atoi(index); err != nil || !both || r.index < 0 {
 			kind := name[len(name)-len("gpc"):]
-			return fmt.Errorf("Missing %s ID '%s'. Expects %s(<%s ID>,<Track ID>)", kind, word, name, strings.ToUpper(kind)) //nolint:staticcheck,revive // HAProxy's words
+			return fmt.Errorf("Missing %s ID '%s'. Expects %s(<%s ID>,<Track ID>)", kind, word, name, strings.ToUpper(kind)) //nolint:staticcheck // HAProxy's words
 		}
 		inner = counter
 	}
@@ -131,7 +131,7 @@ func (t *translation) trackedCounter(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("Wrong track-sc number '%s'", text) //nolint:staticcheck,revive // HAProxy's words
+		return 0, fmt.Errorf("Wrong track-sc number '%s'", text) //nolint:staticcheck // HAProxy's words
 	case t.counters() == 0:
 		return 0, fmt.Errorf("%d track-sc number not usable, stick-counters are disabled by tune.stick-counters", n)
 	case n < 0 || n >= t.counters():

@@ -21,7 +21,7 @@ func TestTracking(t *testing.T) {
 		"tcp-request session sc-set-gpt(3,1) 7":                                        `{"session": [{"action": "sc_set_gpt", "index": 3, "counter": 1, "value": "7"}]}`,
 	} {
 		got := at(t, apps(t, frontend(perIP, lines, "default_backend b")), "passthrough", "frontends", "f").(map[string]any)
-		equal(t, lines, map[string]any(rulesOf(got)), want)
+		equal(t, lines, rulesOf(got), want)
 	}
 }
 
