@@ -2,7 +2,10 @@
 
 package clienthello
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 const (
 	typeServerHello    = 2 // RFC 8446, section 4
@@ -36,7 +39,8 @@ func ParseServerHello(b []byte) (h ServerHello, err error) {
 		return h, err
 	}
 	h.Version = uint16At(message, 0)
-	rest, ok := message[serverHelloVersion:], false
+	var ok bool
+	rest := message[serverHelloVersion:]
 	if h.SessionID, rest, ok = cut8(rest); !ok || len(h.SessionID) > 32 {
 		return h, errSessionID
 	}
@@ -80,7 +84,7 @@ func serverMessage(b []byte) ([]byte, error) {
 		b = b[recordHeaderLen:]
 		record := b[:min(length, len(b))]
 		if message = append(message, record...); first {
-			message = record[:len(record):len(record)]
+			message = slices.Clip(record)
 		}
 		switch end, err := serverHelloLen(message); {
 		case err != nil:

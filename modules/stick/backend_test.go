@@ -121,7 +121,7 @@ func TestAssignedStays(t *testing.T) {
 func TestEightStores(t *testing.T) {
 	all := make(map[string]*Table)
 	var list []string
-	for _, name := range strings.Split("abcdefghi", "") {
+	for name := range strings.SplitSeq("abcdefghi", "") {
 		all[name] = &Table{Type: "ip"}
 		list = append(list, `{"action": "store_request", "key": "src", "table": "`+name+`"}`)
 	}
