@@ -221,10 +221,18 @@ func (s *simulation) checkPinned(c *simClient, srv *pool.Server) {
 		s.fail("client %d waits for %s alone, and could have any of %v", c.id, srv.Name, usable)
 	}
 	hash, ok := p.config.Policy.(*policies.Source)
-	if !ok || hash.BalanceFactor > 0 { // what the bounds allow changes with each connection
+	if !ok || hash.BalanceFactor > 0 || c.lenient { // what these allow changes with each connection
+		return
+	}
+	if hash.PreserveAffinity == "maxqueue" && s.isStickyQueued(srv) { // it had room before they came
 		return
 	}
 	if other != nil && other.Name != srv.Name && other.CanServe() {
 		s.fail("client %d waits for %s, and belongs to %s, which has room", c.id, srv.Name, other.Name)
 	}
+}
+
+// isStickyQueued reports whether a client waits for a server whatever the policy says.
+func (s *simulation) isStickyQueued(srv *pool.Server) bool {
+	return slices.ContainsFunc(s.clients, func(c *simClient) bool { return c.waits() && c.request.Server == srv.Name })
 }
