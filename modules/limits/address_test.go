@@ -123,16 +123,24 @@ func TestRefusals(t *testing.T) {
 		}
 		r.Add(RateExceeded, log)
 		time.Sleep(10 * time.Second)
-		if lines[PerIP] < 3 || lines[PerIP] > 5 || sum[PerIP] != 200 || lines[RateExceeded] != 1 || sum[RateExceeded] != 1 {
-			t.Errorf("lines %v with %v", lines, sum)
+		seen := func(why Reason) (int, int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			return lines[why], sum[why]
+		}
+		if n, all := seen(PerIP); n < 3 || n > 5 || all != 200 {
+			t.Errorf("per_ip: %d lines with %d", n, all)
+		}
+		if n, all := seen(RateExceeded); n != 1 || all != 1 {
+			t.Errorf("rate: %d lines with %d", n, all)
 		}
 		r.Add(RateExceeded, log)
-		if lines[RateExceeded] != 2 {
+		if n, _ := seen(RateExceeded); n != 2 {
 			t.Error("no line after a pause")
 		}
 		if got := r.Counts(); len(got) != 2 || got["per_ip"] != 200 || got["rate"] != 2 {
 			t.Errorf("counts %v", got)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // for the last timer
 	})
 }
