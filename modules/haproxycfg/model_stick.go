@@ -89,7 +89,7 @@ func (t *translation) validateStick(p *proxy) {
 		case table == nil && t.incomplete:
 		case table == nil:
 			t.errorf(r.Pos, "Proxy '%s': unable to find stick-table '%s'%s", p.name, name, suggestionOrDot(name, t.tables))
-		case !r.expression.SuitsTable(table.keyType()):
+		case !r.expression.KeyOf(table.keyType()):
 			t.errorf(r.Pos, "Proxy '%s': type of fetch not usable with type of stick-table '%s': its keys have the type %s", p.name, name, table.Type)
 		}
 	}

@@ -17,11 +17,3 @@ func (e *Expression) TableType() tables.Type {
 		return tables.String
 	}
 }
-
-// SuitsTable reports whether values of the expression can be keys of a stick table of a type, by
-// HAProxy's rules of casts. A value may still turn out not to be one.
-func (e *Expression) SuitsTable(t tables.Type) bool {
-	return e.out.castsTo(map[tables.Type]valueType{
-		tables.IP: typeIPv4, tables.IPv6: typeIPv6, tables.Integer: typeInt, tables.String: typeStr, tables.Binary: typeBin,
-	}[t])
-}

@@ -84,7 +84,7 @@ func (b *Backend) Request(v *rules.View, assigned string, p *Pending, find Finde
 		if verdict != sample.Pass {
 			continue
 		}
-		key, ok := keyOf(value, t.Config().Type)
+		key, ok := value.Key(t.Config())
 		if !ok {
 			continue
 		}
@@ -124,7 +124,7 @@ func (b *Backend) Response(v *rules.View, p *Pending) (waits bool, err error) {
 			return true, nil
 		case verdict != sample.Pass:
 		default:
-			if key, ok := keyOf(value, t.Config().Type); ok {
+			if key, ok := value.Key(t.Config()); ok {
 				p.add(t, key, r.table.byAddress())
 			}
 		}

@@ -63,7 +63,7 @@ func (k *ruleKey) tableType(length int) (kind string, _ int) {
 func (k *ruleKey) fits(t tables.Type) bool {
 	switch {
 	case k.expression != nil:
-		return k.expression.SuitsTable(t)
+		return k.expression.KeyOf(t)
 	case k.word == sessionID:
 		return t == tables.Binary
 	default:
