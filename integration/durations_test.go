@@ -22,6 +22,7 @@ var ownModules = map[string]string{
 	"passthrough":                    "apps.passthrough",
 	"passthrough.frontend":           "apps.passthrough.frontends.own",
 	"layer4.handlers.passthrough":    "apps.layer4.servers.srv0.routes.0.handle.0",
+	"passthrough.policies.peak_ewma": "apps.passthrough.backends.web.balance",
 	"passthrough.checks.tls":         "apps.passthrough.backends.web.servers.0.check.checker",
 	"passthrough.checks.http":        "apps.passthrough.backends.http.check.checker",
 	"passthrough.checks.tcp_script":  "apps.passthrough.backends.web.check.checker",
@@ -39,12 +40,12 @@ const everything = `{"apps": {
 	"passthrough": {"frontends": {"own": {
 		"bind": [{"address": "127.0.0.1:8444"}],
 		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
-		"check": {}, "agent": {"port": 1}
+		"check": {}, "agent": {"port": 1}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1
 	}}, "backends": {
 		"web": {
 			"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {"checker": {"module": "tls"}}, "agent": {"port": 1}}],
 			"check": {"checker": {"module": "tcp_script", "tls": {}, "steps": [{"connect": {"tls": {}}}]}},
-			"agent": {"port": 1},
+			"agent": {"port": 1}, "balance": {"policy": "peak_ewma"}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1,
 			"content": {"rules": [{"action": "accept"}]}
 		},
 		"http": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "check": {"checker": {"module": "http", "tls": {}}}},
@@ -61,7 +62,7 @@ const everything = `{"apps": {
 	"layer4": {"servers": {"srv0": {"listen": ["durable/127.0.0.1:8443"], "routes": [{"handle": [{
 		"handler": "passthrough",
 		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
-		"check": {}, "agent": {"port": 1}
+		"check": {}, "agent": {"port": 1}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1
 	}]}]}}}
 }}`
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/preconnect"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -50,6 +51,9 @@ func (b *Backend) validatePreconnect() error {
 }
 
 func (b *Backend) validatePreconnectNumbers() error {
+	if err := options.ValidateDuration("preconnect_max_age", b.PreconnectMaxAge); err != nil {
+		return err
+	}
 	switch {
 	case b.Preconnect < 0 || b.Preconnect > MaxPreconnect:
 		return fmt.Errorf("preconnect %d: expected a whole number from 0 to %d", b.Preconnect, MaxPreconnect)

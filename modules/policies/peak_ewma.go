@@ -3,7 +3,6 @@
 package policies
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -57,10 +56,7 @@ func (p *PeakEWMA) Provision(caddy.Context) error {
 }
 
 func (p *PeakEWMA) validate() error {
-	if d := time.Duration(p.Decay); d < 0 || d > 0 && d < time.Millisecond {
-		return fmt.Errorf("decay %v: expected 1ms or more", d)
-	}
-	return nil
+	return options.ValidateDuration("decay", p.Decay)
 }
 
 // Adopt takes over the response times.

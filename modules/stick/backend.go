@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
@@ -17,6 +18,9 @@ import (
 
 // DefaultResponseDelay is the default of Backend.ResponseDelay.
 const DefaultResponseDelay = 5 * time.Second
+
+// off is the ResponseDelay of rules that do not wait.
+const off caddy.Duration = -1
 
 // Backend is the stickiness of a backend: clients come back to the server that they had.
 type Backend struct {
@@ -44,6 +48,11 @@ func (b *Backend) Provision(ctx caddy.Context) error {
 	}
 	if b.ResponseDelay == 0 {
 		b.ResponseDelay = caddy.Duration(DefaultResponseDelay)
+	}
+	if b.ResponseDelay != off {
+		if err := options.ValidateDuration("response_delay", b.ResponseDelay); err != nil {
+			return err
+		}
 	}
 	if len(b.Rules) == 0 {
 		return errors.New("it has no rules: expected at least one, such as on src")

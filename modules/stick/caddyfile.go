@@ -94,7 +94,7 @@ func (b *Backend) parseDelay(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if strings.EqualFold(word, "off") {
-		b.ResponseDelay = -1
+		b.ResponseDelay = off
 		return nil
 	}
 	delay, err := caddy.ParseDuration(word)
