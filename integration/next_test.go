@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
@@ -71,6 +72,7 @@ func TestNextSite(t *testing.T) {
 	p.dir, p.admin = t.TempDir(), freeAddress(t)
 	p.write(t, at.options(nextAlways), at.sites(t, "own"))
 	p.run(t, "Caddyfile", 1)
+	at.awaitCertificate(t, p)
 	for i := range 2 {
 		at.check(t, p, "own")
 		if err := p.reload(t, at.options(nextAlways+fmt.Sprintf("\ninspect_delay %ds", i+2)), at.sites(t, "new")); err != nil {
@@ -102,6 +104,21 @@ func TestNextSite(t *testing.T) {
 	for _, l := range p.sessions(t, 15) {
 		if l.Outcome != "hello" || l.SNI != "www.example.test" && l.SNI != "a.example.test" {
 			t.Errorf("logged: %+v", l)
+		}
+	}
+}
+
+// awaitCertificate waits until the sites have their certificate, which may be a moment after its
+// line in the log.
+func (p *passing) awaitCertificate(t *testing.T, caddy *process) {
+	t.Helper()
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		_, err := caddy.curl(t, p.address, "a.example.test", "")
+		if err == nil {
+			return
+		}
+		if time.Now().After(over) {
+			t.Fatal(err)
 		}
 	}
 }
