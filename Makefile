@@ -37,7 +37,7 @@ run: build ## Build, then run Caddyfile.example on loopback, all its state in .s
 .PHONY: test
 test: ## Run all tests under the race detector; installs what they need (.ci/deps)
 	.ci/deps
-	go test -race -count=1 -timeout 18m ./...
+	go test -race -count=1 -timeout 22m ./...
 
 # HAPROXY=/path and CADDY=/path name other programs than the installed one and a new build.
 .PHONY: oracle

@@ -41,6 +41,7 @@ listen portal
 // client comes back to: by HAProxy and by both of our configurations. The short one also finds the
 // servers of tickets, at the second attempt at the latest.
 func TestStickySessionsOfOpenSSL(t *testing.T) {
+	t.Parallel()
 	haproxy := programs.Need(t, "haproxy")
 	var servers []string
 	for _, name := range []string{"s1.example.test", "s2.example.test"} {

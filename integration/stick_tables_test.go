@@ -32,6 +32,7 @@ func (p *process) entries(t *testing.T, table string) string {
 // Entries survive reloads, as far as the new configuration has room for them; a refused
 // configuration changes no table.
 func TestStickTablesOverReloads(t *testing.T) {
+	t.Parallel()
 	config := func(tables string) string {
 		return "passthrough {\n" + tables + "\nbackend web {\nserver s1 127.0.0.1:9\n}\n}"
 	}
