@@ -36,11 +36,6 @@ func (b *Backend) OwnTable() *Table {
 	return b.Table
 }
 
-// UsesOwnTable reports whether a rule uses the table with the backend's name.
-func (b *Backend) UsesOwnTable() bool {
-	return slices.ContainsFunc(b.Rules, func(r *Rule) bool { return r.Table == "" })
-}
-
 // tableType returns the type of a table for the key, and the length if none is given.
 func (k *ruleKey) tableType(length int) (kind string, _ int) {
 	const name, fingerprint = 255, 36

@@ -70,6 +70,13 @@ func (t *Table) Len() int {
 // View calls the function with the entry of the key, and reports whether there is one. It neither
 // creates nor touches it.
 func (t *Table) View(b []byte, f func(Row)) bool {
+	return t.look(b, f, false)
+}
+
+// Touch calls the function as View does, and touches the entry.
+func (t *Table) Touch(b []byte, f func(Row)) bool { return t.look(b, f, true) }
+
+func (t *Table) look(b []byte, f func(Row), touches bool) bool {
 	k, ok := t.key(b)
 	if !ok {
 		return false
@@ -80,6 +87,9 @@ func (t *Table) View(b []byte, f func(Row)) bool {
 	slot := s.find(k)
 	if slot == none || s.isExpired(slot, now) {
 		return false
+	}
+	if touches {
+		s.touch(slot, now)
 	}
 	f(s.row(slot, now))
 	return true
