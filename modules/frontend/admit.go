@@ -51,10 +51,10 @@ func (e *Entry) Pause(w Waker) time.Duration {
 	if f.SessionRate == 0 {
 		return 0
 	}
-	if f.conns.sessions.Wait(f.SessionRate) > 0 { // a connection may be refused, and not count
-		f.conns.await(w)
+	if f.conns.sessions.Wait(f.SessionRate, time.Now()) > 0 {
+		f.conns.await(w) // a connection may be refused, and then does not count
 	}
-	return f.conns.sessions.Wait(f.SessionRate)
+	return f.conns.sessions.Wait(f.SessionRate, time.Now())
 }
 
 // isFull reports whether a count has reached its limit; 0: it has none.
@@ -81,7 +81,7 @@ func (e *Entry) enter() bool {
 		f.conns.Add(1)
 		return true
 	}
-	if e.MaxConn > 0 && e.holds.bind.Load() >= int64(e.MaxConn) || f.SessionRate > 0 && f.conns.sessions.Wait(f.SessionRate) > 0 {
+	if e.MaxConn > 0 && e.holds.bind.Load() >= int64(e.MaxConn) || f.SessionRate > 0 && f.conns.sessions.Wait(f.SessionRate, time.Now()) > 0 {
 		return false // before the frontend's count is raised in vain
 	}
 	if !raise(f.conns, f.MaxConn) {
@@ -91,7 +91,7 @@ func (e *Entry) enter() bool {
 		f.conns.Add(-1)
 		return false
 	}
-	if f.SessionRate > 0 && !f.conns.sessions.Add(f.SessionRate) {
+	if f.SessionRate > 0 && !f.conns.sessions.Add(f.SessionRate, time.Now()) {
 		f.conns.Add(-1)
 		if e.MaxConn > 0 {
 			e.holds.bind.Add(-1)

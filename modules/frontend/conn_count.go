@@ -7,18 +7,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 )
 
 // connCount is a number of connections. Counts belong to names: a connection lowers the count that
 // it raised, even when its configuration has been replaced.
 type connCount struct {
 	atomic.Int64
-	rate pool.Rate // of sessions that begin
+	rate frequency.Rate // of sessions that begin
 
-	sessions limits.Rate // of the frontend, if its rate is limited
-	awaited  atomic.Bool // waiting is not empty
+	sessions frequency.Rate // of the frontend, if its rate is limited
+	awaited  atomic.Bool    // waiting is not empty
 	inLine   atomic.Int64
 	line     sync.Mutex // held by the first of those in line: see Frontend.awaitPlace
 

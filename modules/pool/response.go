@@ -4,6 +4,9 @@ package pool
 
 import "time"
 
+// processStart is the origin of stamps.
+var processStart = time.Now()
+
 // stamp returns a time in microseconds, modulo 2^32 and never 0: a lease has no room for more. It
 // suffices for differences of up to an hour.
 func stamp(now time.Time) uint32 {

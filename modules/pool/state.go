@@ -5,6 +5,8 @@ package pool
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 )
 
 // Admin is a server's administrative state, which the operator sets.
@@ -37,7 +39,7 @@ type state struct {
 	queued   atomic.Int64
 	taken    atomic.Uint64
 	failed   atomic.Uint64
-	rate     Rate // of taken
+	rate     frequency.Rate // of taken
 
 	queue  queue
 	leases *Lease // head of a linked list

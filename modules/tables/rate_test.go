@@ -52,15 +52,16 @@ func TestRateByDefinition(t *testing.T) {
 		period := rapid.SampledFrom([]int64{1, 7, 1000, 10_000, 1 << 24}).Draw(t, "period")
 		now := rapid.Int64Range(0, math.MaxUint32+10_000).Draw(t, "start")
 		step := rapid.OneOf(rapid.SampledFrom([]int64{0, 1, period - 1, period, period + 1, 2*period - 1, 2 * period, 2*period + 1}), rapid.Int64Range(0, period))
-		var f frequency
+		var stored [20]byte
 		var events []event
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			if now += step.Draw(t, "pause"); rapid.Bool().Draw(t, "add") {
 				n := rapid.Int64Range(1, 3).Draw(t, "n")
-				f = f.plus(uint64(n), uint32(now), uint32(period))
+				writeFrequency(stored[:], wideRate, readFrequency(stored[:], wideRate, uint32(now)).Plus(uint64(n), int64(uint32(now)), period))
 				events = append(events, event{now, n})
 			}
-			if want, got := rateByDefinition(events, period, now), f.read(uint32(now), uint32(period)); got != want {
+			f := readFrequency(stored[:], wideRate, uint32(now))
+			if want, got := rateByDefinition(events, period, now), f.Read(int64(uint32(now)), period); got != want {
 				t.Fatalf("at %d: %d, want %d: %v, %+v", now, got, want, events, f)
 			}
 		}

@@ -5,6 +5,8 @@ package tables
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 )
 
 // Row is an entry. It is valid within the function that got it, and one of All within the loop's
@@ -29,7 +31,7 @@ func (r Row) Get(d Data, i int) (int64, bool) {
 	case wide:
 		return int64(binary.NativeEndian.Uint64(b)), true
 	case rate, wideRate:
-		return readFrequency(b, f.kind).read(r.now, f.period), true
+		return readFrequency(b, f.kind, r.now).Read(int64(r.now), int64(f.period)), true
 	default:
 		return int64(binary.NativeEndian.Uint32(b)), true
 	}
@@ -47,7 +49,7 @@ func (r Row) Add(d Data, i int, n int64) {
 	case wide:
 		binary.NativeEndian.PutUint64(b, uint64(max(int64(binary.NativeEndian.Uint64(b))+n, 0)))
 	case rate, wideRate:
-		readFrequency(b, f.kind).plus(uint64(max(n, 0)), r.now, f.period).write(b, f.kind)
+		writeFrequency(b, f.kind, readFrequency(b, f.kind, r.now).Plus(uint64(max(n, 0)), int64(r.now), int64(f.period)))
 	case number:
 		binary.NativeEndian.PutUint32(b, uint32(max(int64(binary.NativeEndian.Uint32(b))+n, 0)))
 	case server:
@@ -66,7 +68,7 @@ func (r Row) Set(d Data, i int, v int64) {
 	case wide:
 		binary.NativeEndian.PutUint64(b, uint64(v))
 	case rate, wideRate:
-		frequency{tick: r.now, current: uint64(v)}.write(b, f.kind)
+		writeFrequency(b, f.kind, frequency.Counter{Began: int64(r.now), Current: uint64(v)})
 	case number:
 		binary.NativeEndian.PutUint32(b, uint32(v))
 	case server:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package limits
+package frequency
 
 import (
 	"testing"
@@ -9,19 +9,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// setClock replaces the clock for a test.
-func setClock(t testing.TB, at *int64) {
-	before := now
-	now = func() int64 { return *at }
-	t.Cleanup(func() { now = before })
-}
+// after returns the time at a number of milliseconds after the epoch.
+func after(ms int64) time.Time { return epoch.Add(time.Duration(ms) * time.Millisecond) }
 
 // With a limit of 2 a second, the third event waits until a millisecond of the next second has
 // passed, and the fourth until half of it has.
 func TestRate(t *testing.T) {
 	var r Rate
-	at := int64(10_000)
-	setClock(t, &at)
 	for i, c := range []struct {
 		at   int64
 		wait time.Duration // of one more, before it is counted
@@ -36,11 +30,10 @@ func TestRate(t *testing.T) {
 		{12_001, 0},
 		{15_000, 0},
 	} {
-		at = c.at
-		if got := r.Wait(2); got != c.wait {
+		if got := r.Wait(2, after(c.at)); got != c.wait {
 			t.Errorf("%d, at %d: waits %v, want %v", i, c.at, got, c.wait)
 		}
-		if counted := r.Add(2); counted != (c.wait == 0) {
+		if counted := r.Add(2, after(c.at)); counted != (c.wait == 0) {
 			t.Errorf("%d, at %d: counted: %v", i, c.at, counted)
 		}
 	}
@@ -49,10 +42,8 @@ func TestRate(t *testing.T) {
 // The second of the first event begins with it, also soon after the process has started.
 func TestRateAtStart(t *testing.T) {
 	var r Rate
-	at := int64(1300)
-	setClock(t, &at)
-	r.Count()
-	if got := r.Wait(1); got != 1001*time.Millisecond {
+	r.Count(after(1300))
+	if got := r.Wait(1, after(1300)); got != 1001*time.Millisecond {
 		t.Errorf("waits %v", got)
 	}
 }
@@ -63,17 +54,14 @@ func TestRateLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r Rate
 		at := int64(1)
-		before := now
-		now = func() int64 { return at }
-		defer func() { now = before }()
 		limit := rapid.IntRange(1, 50).Draw(t, "limit")
 		var counted []int64
 		for range 300 {
 			at += rapid.Int64Range(0, 60).Draw(t, "gap")
-			if wait := r.Wait(limit); wait > 0 {
+			if wait := r.Wait(limit, after(at)); wait > 0 {
 				at += wait.Milliseconds()
 			}
-			if !r.Add(limit) {
+			if !r.Add(limit, after(at)) {
 				t.Fatalf("at %d an event is refused after its wait", at)
 			}
 			counted = append(counted, at)
@@ -95,23 +83,4 @@ func TestRateLimits(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestProcessLimits(t *testing.T) {
-	var p ProcessLimits
-	p.Accepted()
-	p.Session()
-	if wait := p.Wait(); wait != 0 {
-		t.Errorf("without limits: %v", wait)
-	}
-	p.ConnRate.Store(1)
-	p.SessRate.Store(2)
-	p.Session()
-	if wait := p.Wait(); wait != 0 {
-		t.Errorf("below the limits: %v", wait)
-	}
-	p.Accepted()
-	if wait := p.Wait(); wait == 0 {
-		t.Error("no wait at the limit")
-	}
 }
