@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -61,13 +60,6 @@ func (*Matcher) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// maxAddresses bounds the clients that a matcher knows; the one that was silent for longest gives
-// way to a new one.
-const maxAddresses = 1 << 20
-
-// minExpire is the least time for which a client is remembered.
-const minExpire = 10 * time.Second
-
 // Provision validates the options and finds the counts.
 func (m *Matcher) Provision(ctx caddy.Context) error {
 	q, err := m.validate()
@@ -75,10 +67,7 @@ func (m *Matcher) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("rate: %w", err)
 	}
 	m.over = int64(q.N)
-	m.table = counts.open(ctx, fmt.Sprintf("%d/%v/%d", q.N, q.Period, m.Prefix), tables.Config{
-		Type: tables.IPv6, Size: maxAddresses, Expire: max(2*q.Period, minExpire),
-		Store: []tables.Store{{Data: tables.ConnRate, Period: q.Period}},
-	})
+	m.table = counts.open(ctx, fmt.Sprintf("%d/%v/%d", q.N, q.Period, m.Prefix), limits.AddressTable(q.Period))
 	return nil
 }
 

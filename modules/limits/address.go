@@ -35,8 +35,8 @@ var reasonNames = [ReasonCount]string{Granted: "granted", PerIP: "per_ip", RateE
 // String returns the reason's name at the admin endpoint and in the log.
 func (r Reason) String() string { return reasonNames[r] }
 
-// maxAddresses bounds the addresses that Addresses knows. If all have connections, those of further
-// ones are not limited.
+// maxAddresses bounds the addresses that a table knows; the one that was silent for longest gives
+// way to a new one. If all have connections that are held, those of further ones are not limited.
 const maxAddresses = 1 << 20
 
 // minExpire is the least time for which an address without connections is remembered.
@@ -55,9 +55,8 @@ func (a *Addresses) Configure(period time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	period = max(period, time.Millisecond)
-	c := tables.Config{Type: tables.IPv6, Size: maxAddresses, Expire: max(2*period, minExpire), Store: []tables.Store{
-		{Data: tables.ConnCurrent}, {Data: tables.ConnRate, Period: period},
-	}}
+	c := AddressTable(period)
+	c.Store = append(c.Store, tables.Store{Data: tables.ConnCurrent})
 	if t := a.table.Load(); t != nil {
 		t.Reconfigure(c)
 		return
@@ -107,6 +106,15 @@ func (a *Addresses) Leave(from netip.Addr) {
 	entry.Do(func(row tables.Row) { row.Add(tables.ConnCurrent, 0, -1) })
 	entry.Release()
 	entry.Release() // what Enter holds
+}
+
+// AddressTable returns the configuration of a table that has the rate of connections of each
+// address.
+func AddressTable(period time.Duration) tables.Config {
+	return tables.Config{
+		Type: tables.IPv6, Size: maxAddresses, Expire: max(2*period, minExpire),
+		Store: []tables.Store{{Data: tables.ConnRate, Period: period}},
+	}
 }
 
 // Network returns the address that stands for a client's network: an IPv4 address for itself, an
