@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 # Linters and xcaddy are built from the versions that .ci/tools/go.mod pins.
 TOOLS := .ci/tools/go.mod .ci/tools/go.sum
 
-# Systems beside this one that the modules must compile for.
+# Systems beside this one that the modules and their tests must compile for.
 OTHER_SYSTEMS := darwin windows
 
 .PHONY: help
@@ -100,7 +100,7 @@ words: ## Count wording that this project avoids, in comments, messages and docu
 lint: bin/golangci-lint words ## Check format, code and wording, and that the modules compile for macOS and Windows
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -l:"; echo "$$unformatted"; exit 1; fi
 	go vet -tags xcaddy,servers ./...
-	$(foreach os,$(OTHER_SYSTEMS),GOOS=$(os) CGO_ENABLED=0 go vet ./modules/...$(newline))
+	$(foreach os,$(OTHER_SYSTEMS),GOOS=$(os) CGO_ENABLED=0 go vet ./modules/... ./integration$(newline))
 	bin/golangci-lint run ./...
 
 .PHONY: xcaddy

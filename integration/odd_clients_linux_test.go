@@ -3,18 +3,13 @@
 package integration
 
 import (
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
@@ -92,43 +87,4 @@ func TestOddClients(t *testing.T) {
 	if n := len(p.sessions(t, clients)); n != clients {
 		t.Errorf("%d log lines for %d connections", n, clients)
 	}
-}
-
-// within waits until a count is back to its previous value.
-func within(t *testing.T, what string, before int, count func() int) {
-	t.Helper()
-	now := count()
-	for over := time.Now().Add(patience); now > before && time.Now().Before(over); now = count() {
-		time.Sleep(50 * time.Millisecond)
-	}
-	if now > before {
-		t.Errorf("%s: %d before, %d after", what, before, now)
-	}
-}
-
-func (p *process) goroutines(t *testing.T) (n int) {
-	t.Helper()
-	_, profile := p.ask(t, http.MethodGet, "/debug/pprof/goroutine?debug=1", "")
-	n, err := programs.Goroutines(profile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// descriptors returns the number of descriptors of the process without its pipes, some of which it
-// keeps for later sessions.
-func (p *process) descriptors(t *testing.T) (n int) {
-	t.Helper()
-	dir := fmt.Sprintf("/proc/%d/fd/", p.cmd.Process.Pid)
-	open, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, fd := range open {
-		if to, err := os.Readlink(dir + fd.Name()); err == nil && !strings.HasPrefix(to, "pipe:") {
-			n++
-		}
-	}
-	return n
 }

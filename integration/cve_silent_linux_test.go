@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"regexp"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -93,39 +90,4 @@ func manyClients(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return int(min(4000, limit.Cur/2))
-}
-
-// A footprint is the process's use of resources that clients take.
-type footprint struct {
-	goroutines, descriptors int
-	heap, stacks            int // bytes in use, after a garbage collection
-}
-
-var memory = regexp.MustCompile(`(?m)^# (HeapAlloc|Stack) = (\d+)`)
-
-func (p *process) footprint(t *testing.T) footprint {
-	t.Helper()
-	f := footprint{goroutines: p.goroutines(t), descriptors: p.descriptors(t)}
-	status, text := p.ask(t, http.MethodGet, "/debug/pprof/heap?gc=1&debug=1", "")
-	found := make(map[string]int)
-	for _, line := range memory.FindAllStringSubmatch(text, -1) {
-		found[line[1]], _ = strconv.Atoi(line[2])
-	}
-	f.heap, f.stacks = found["HeapAlloc"], found["Stack"]
-	if f.heap == 0 || f.stacks == 0 {
-		t.Fatalf("status %d, no memory figures in\n%s", status, text)
-	}
-	return f
-}
-
-// parking waits until the process waits for n more clients, and returns its footprint then.
-func (p *process) parking(t *testing.T, before footprint, n int) footprint {
-	t.Helper()
-	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(50 * time.Millisecond) {
-		if p.descriptors(t)-before.descriptors >= n-n/100 {
-			return p.footprint(t)
-		}
-	}
-	t.Fatalf("the proxy did not accept %d clients in %v", n, patience)
-	return footprint{}
 }
