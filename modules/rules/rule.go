@@ -3,16 +3,11 @@
 package rules
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -90,57 +85,6 @@ func (r *Rule) Called(kind string) string {
 	return fmt.Sprintf("%s rule %d: %s", kind, r.number, r.Action)
 }
 
-// Action is the decision about a connection.
-type Action uint8
-
-// The actions of rules that end the inspection, and Wait.
-const (
-	Wait   Action = iota // a rule cannot be decided yet
-	Accept               // skip the remaining rules
-	Close
-	Reset  // with RST
-	Drop   // without sending anything
-	Reject // with a TLS alert if the client speaks TLS
-	setVar
-	setVarFormat
-	unsetVar
-	expectProxy
-	setPriorityClass
-	setPriorityOffset
-	track
-	scIncGPC
-	scIncGPC0
-	scIncGPC1
-	scAddGPC
-	scSetGPT
-	scSetGPT0
-)
-
-var actions = map[string]Action{
-	"accept":  Accept,
-	"close":   Close,
-	"reset":   Reset,
-	"drop":    Drop,
-	"reject":  Reject,
-	"set_var": setVar,
-
-	"set_var_format": setVarFormat,
-
-	"unset_var": unsetVar,
-
-	"expect_proxy": expectProxy,
-
-	"set_priority_class":  setPriorityClass,
-	"set_priority_offset": setPriorityOffset,
-	"track":               track,
-	"sc_inc_gpc":          scIncGPC,
-	"sc_inc_gpc0":         scIncGPC0,
-	"sc_inc_gpc1":         scIncGPC1,
-	"sc_add_gpc":          scAddGPC,
-	"sc_set_gpt":          scSetGPT,
-	"sc_set_gpt0":         scSetGPT0,
-}
-
 func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 	if err := r.validate(); err != nil {
 		return err
@@ -172,63 +116,6 @@ func (r *Rule) compile(action Action, loader *sample.Loader) (value *sample.Expr
 		return nil, nil, fmt.Errorf("%s: %w", strings.TrimSpace(r.Action+" "+r.Var), err)
 	}
 	return value, format, nil
-}
-
-// validate validates the action, its variable and its value.
-func (r *Rule) validate() error {
-	action, known := actions[r.Action]
-	switch {
-	case r.Action == "":
-		return errNoAction
-	case !known:
-		return fmt.Errorf("unknown action %q%s", r.Action, options.Suggest(r.Action, slices.Collect(maps.Keys(actions))))
-	}
-	if action.isTracking() {
-		return r.validateTracking(action)
-	}
-	if err := r.validateNotTracking(); err != nil {
-		return err
-	}
-	switch action {
-	case setVar, setVarFormat:
-		if r.Value == "" {
-			return fmt.Errorf("%s %s has no value: expected %s", r.Action, r.Var, valueExamples[action])
-		}
-	case unsetVar:
-		if r.Value != "" {
-			return fmt.Errorf("unset_var %s has a value: expected none", r.Var)
-		}
-	case setPriorityClass, setPriorityOffset:
-		if r.Var != "" || r.Value == "" {
-			return fmt.Errorf("action %s: expected a value, a number or an expression, and no var", r.Action)
-		}
-		return nil
-	default:
-		if r.Var != "" || r.Value != "" {
-			return fmt.Errorf("action %s has a var or a value: expected neither", r.Action)
-		}
-		if action == expectProxy && len(r.MatcherSetsRaw)+len(r.UnlessRaw) == 0 {
-			return errors.New("action expect_proxy has no match: expected a matcher that names the sources of PROXY headers")
-		}
-		return nil
-	}
-	return ValidateVar(r.Var)
-}
-
-// valueExamples are examples for messages about a missing value.
-var valueExamples = map[Action]string{
-	setVar:       "an expression such as req.ssl_sni,lower",
-	setVarFormat: "a text such as %[src]:%[src_port]",
-}
-
-var variable = regexp.MustCompile(`^(proc|sess|txn|req)\.[A-Za-z0-9_.]+$`)
-
-// ValidateVar returns an error if the name is not that of a variable that rules may set.
-func ValidateVar(name string) error {
-	if !variable.MatchString(name) {
-		return fmt.Errorf("variable %q: expected a scope (proc, sess, txn or req), a dot, and letters, digits, _ and dots", name)
-	}
-	return nil
 }
 
 // NeedsRequest reports whether the rule depends on bytes from the client. It must be called after
