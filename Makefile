@@ -33,8 +33,10 @@ run: build ## Build, then run Caddyfile.example on loopback, all its state in .s
 	@echo '==> ask it, from another terminal in this folder: $(ASK)' >&2
 	bin/caddy run --config Caddyfile.example
 
-# -count=1: go test does not see that the programs which the tests build have changed.
+# -count=1: go test does not see that the programs which the tests build have changed. GORACE: the
+# race detector sleeps for a second at the end of a program, 50 of which are the tests' own.
 .PHONY: test
+test: export GORACE = atexit_sleep_ms=0
 test: ## Run all tests under the race detector; installs what they need (.ci/deps)
 	.ci/deps
 	go test -race -count=1 -timeout 22m ./...

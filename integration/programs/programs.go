@@ -16,6 +16,14 @@ import (
 	"testing"
 )
 
+// init makes programs with the race detector end when they exit: by default they sleep for a second
+// before, which is most of the life of a short one.
+func init() {
+	if _, set := os.LookupEnv("GORACE"); !set {
+		_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
+}
+
 // Caddy is a Caddy, built when its path is first requested. It is safe for concurrent use.
 type Caddy struct {
 	// Package is the package of the command, below the project's root. Default: cmd/caddy.
