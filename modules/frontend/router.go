@@ -179,7 +179,7 @@ func (r *Route) names() (entries []mapEntry, ok bool) {
 		return nil, false
 	}
 	for _, set := range r.Condition.Sets {
-		if set.ACL != nil || len(set.Others) > 0 || set.Hello == nil || !set.Hello.NamesOnly() {
+		if !set.OnlyHello() || set.Hello == nil || !set.Hello.NamesOnly() {
 			return nil, false
 		}
 		patterns, _ := set.Hello.Names()
@@ -204,7 +204,7 @@ func (r *Route) matchesAllFirst() bool {
 
 // anyHello reports whether the set matches every hello.
 func anyHello(s rules.Set) bool {
-	return s.ACL == nil && len(s.Others) == 0 && (s.Hello == nil || s.Hello.Empty())
+	return s.OnlyHello() && (s.Hello == nil || s.Hello.Empty())
 }
 
 // needsRequest reports whether the rule looks at what the client sends.

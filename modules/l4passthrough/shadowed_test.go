@@ -19,6 +19,8 @@ const (
 	local   = `{"match": [{"remote_ip": {"ranges": ["127.0.0.1"]}}], "backend": "api"}`
 	localA  = `{"match": [{"client_hello": {"sni": ["a.example.test"]}, "remote_ip": {"ranges": ["127.0.0.1"]}}], "backend": "api"}`
 	aOrIP   = `{"match": [{"client_hello": {"sni": ["a.example.test"]}}, {"remote_ip": {"ranges": ["127.0.0.1"]}}], "backend": "api"}`
+	often   = `{"match": [{"rate": {"over": "20/10s"}}], "action": "reject"}`
+	oftenA  = `{"match": [{"client_hello": {"sni": ["a.example.test"]}, "rate": {"over": "20/10s"}}], "action": "reject"}`
 	bare    = `{"backend": "web"}`
 	anyTLS  = `{"match": [{"client_hello": {}}], "backend": "web"}`
 	anySet  = `{"match": [{"remote_ip": {"ranges": ["127.0.0.1"]}}, {}], "backend": "web"}`
@@ -48,6 +50,7 @@ func TestHiddenRules(t *testing.T) {
 		"one of two sets is left":             {exactA + `,` + eitherB, ``},
 		"the earlier rule asks for more":      {overTLS + `,` + exactA, ``},
 		"the earlier rule asks for an origin": {localA + `,` + exactA, ``},
+		"the earlier rule asks for a rate":    {often + `,` + oftenA + `,` + exactA + `,` + bare, ``},
 		"an address is another way in":        {exactA + `,` + aOrIP, ``},
 		"a suffix is wider than a wildcard":   {oneStar + `,` + anyDeep, ``},
 		"a name is not hidden by protocols":   {h2 + `,` + exactA, ``},

@@ -184,9 +184,12 @@ func missing(in *sample.Input) sample.Verdict {
 // Always reports whether the condition is true for every connection.
 func (c *Condition) Always() bool {
 	return len(c.Sets) == 0 || !c.Unless && slices.ContainsFunc(c.Sets, func(s Set) bool {
-		return s.ACL == nil && s.Hello == nil && s.Rate == nil && len(s.Others) == 0
+		return s.OnlyHello() && s.Hello == nil
 	})
 }
+
+// OnlyHello reports whether the set has no matcher but Hello, if any.
+func (s *Set) OnlyHello() bool { return s.ACL == nil && s.Rate == nil && len(s.Others) == 0 }
 
 // Foreign reports whether the condition has matchers of other packages.
 func (c *Condition) Foreign() bool {
