@@ -209,7 +209,7 @@ func (a *App) serve() {
 	for _, t := range a.StickTables {
 		t.Activate()
 	}
-	a.ProcessLimits.apply()
+	a.ProcessLimits.apply(a.ctx.Logger())
 	a.watchOverload()
 	for name, b := range a.Backends {
 		b.pool.Activate()
@@ -246,7 +246,7 @@ func (a *App) Cleanup() error {
 		return nil
 	}
 	if serving.CompareAndSwap(a, nil) {
-		(&ProcessLimits{Overload: overloadOff}).apply()
+		(&ProcessLimits{Overload: overloadOff}).apply(a.ctx.Logger())
 	}
 	for _, b := range a.Backends {
 		b.Close()

@@ -58,11 +58,11 @@ func (l *ProcessLimits) validate() error {
 }
 
 // apply makes the limits those of the process.
-func (l *ProcessLimits) apply() {
+func (l *ProcessLimits) apply(logger *zap.Logger) {
 	limits.Process.MaxConn.Store(int64(l.MaxConn))
 	limits.Process.ConnRate.Store(int64(l.MaxConnRate))
 	limits.Process.SessRate.Store(int64(l.MaxSessRate))
-	limits.Overload.SetOff(l.Overload == overloadOff)
+	limits.Overload.SetOff(l.Overload == overloadOff, func(c limits.Change) { logOverload(logger, c) })
 }
 
 // watchOverload begins to watch what the process uses, until the configuration ends.
@@ -76,6 +76,8 @@ func (a *App) watchOverload() {
 func logOverload(logger *zap.Logger, c limits.Change) {
 	fields := []zap.Field{zap.Stringer("from", c.From), zap.Stringer("to", c.To), zap.String("resource", c.Resource), zap.Int64("used", c.Used), zap.Int64("limit", c.Limit)}
 	switch {
+	case c.Resource == "":
+		logger.Info("overload: no longer watched", zap.Stringer("from", c.From))
 	case c.To == limits.Normal:
 		logger.Info("overload: over", fields...)
 	case c.To < c.From:

@@ -234,26 +234,29 @@ func TestAwaitPlace(t *testing.T) {
 	})
 }
 
+// lookForOverload makes the process look for overload at once.
+func lookForOverload(off bool) { limits.Overload.SetOff(off, func(limits.Change) {}) }
+
 // Overload shortens inspect delays that run already.
 func TestOverloadShortensDelay(t *testing.T) {
 	used := int64(0)
 	limits.Overload.Watch(limits.Resource{Name: "of this test", Used: func() (int64, int64) { return used, 100 }})
-	limits.Overload.SetOff(false)
+	lookForOverload(false)
 	defer func() {
 		used = 0
-		limits.Overload.SetOff(true)
+		lookForOverload(true)
 	}()
 	eachLimited(t, Config{InspectDelay: 4 * time.Minute}, func(l limitTest) {
 		if l.serve == nil {
 			return
 		}
 		used = 0
-		limits.Overload.SetOff(false)
+		lookForOverload(false)
 		if got := l.f.inspectDelay(); got != 4*time.Minute {
 			l.Errorf("%v without overload", got)
 		}
 		used = 90
-		limits.Overload.SetOff(false) // looks
+		lookForOverload(false)
 		if got := l.f.inspectDelay(); got != time.Minute {
 			l.Errorf("%v during overload", got)
 		}
@@ -265,7 +268,7 @@ func TestOverloadShortensDelay(t *testing.T) {
 			config.Name, config.MaxHello = t.Name(), 65536
 			f, _ := frontendTo(app, "web", config)
 			used = 0
-			limits.Overload.SetOff(false)
+			lookForOverload(false)
 			client, socket := accepted(t)
 			defer client.Close()
 			if err := relay.OnShard(socket, f.Entry(EntryConfig{}).ServeOnShard); err != nil {
@@ -276,7 +279,7 @@ func TestOverloadShortensDelay(t *testing.T) {
 			}
 			began := time.Now()
 			used = 90
-			limits.Overload.SetOff(false)
+			lookForOverload(false)
 			_ = client.SetReadDeadline(time.Now().Add(time.Minute))
 			if _, err := io.ReadAll(client); err != nil {
 				t.Error(err)

@@ -4,11 +4,16 @@ package limits
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 )
 
-func init() { Overload.Watch(Resource{Name: "memory", Used: memory}) }
+func init() {
+	// Without new connections, the collector may not run for minutes, and what those that have ended
+	// leave counts until it does.
+	Overload.Watch(Resource{Name: "memory", Used: memory, Reclaim: runtime.GC})
+}
 
 // MemoryLimit returns the limit of the process's memory, or 0 without a limit: that of Go's
 // collector (GOMEMLIMIT), which Caddy sets by the control group's.

@@ -43,6 +43,9 @@ type Resource struct {
 	Used func() (used, limit int64)
 	// Paces says that accepting follows the resource by itself, so that all of it may be used.
 	Paces bool
+	// Reclaim gives back unused parts, if that may take long by itself. It is called from time to time
+	// while accepting pauses because of the resource. nil: there is nothing to do.
+	Reclaim func()
 }
 
 // Usage is the use of a resource.
@@ -68,14 +71,20 @@ type OverloadState struct {
 	off    atomic.Bool // SetOff
 
 	mu        sync.Mutex
-	resources []Resource
+	resources []watched
 	reactions []func(Stage)
 	entered   [stageCount]int64
 	looks     int
 }
 
+// watched is a resource and the stage that it alone would have.
+type watched struct {
+	Resource
+	stage Stage
+}
+
 // Watch adds a resource. Only init functions may call it.
-func (o *OverloadState) Watch(r Resource) { o.resources = append(o.resources, r) }
+func (o *OverloadState) Watch(r Resource) { o.resources = append(o.resources, watched{Resource: r}) }
 
 // React adds a function that is called when the stage has changed, and from time to time while it
 // is not Normal. Only init functions may call it.
@@ -96,10 +105,10 @@ func (o *OverloadState) Shortened(timeout, atLeast time.Duration) time.Duration 
 	return max(timeout/4, atLeast)
 }
 
-// SetOff makes the stage Normal for as long as it is off.
-func (o *OverloadState) SetOff(off bool) {
+// SetOff makes the stage Normal for as long as it is off, and reports if it changes.
+func (o *OverloadState) SetOff(off bool, report func(Change)) {
 	o.off.Store(off)
-	o.look(func(Change) {})
+	o.look(report)
 }
 
 // Run looks at the resources until ctx ends, and reports changes.
@@ -116,55 +125,67 @@ func (o *OverloadState) Run(ctx context.Context, report func(Change)) {
 	}
 }
 
-// look sets the stage by the use of the resources.
+// look sets the stage by the use of the resources, and does what follows from it.
 func (o *OverloadState) look(report func(Change)) {
 	o.mu.Lock()
-	before := o.Stage()
-	c := Change{From: before}
-	closed := false
-	for _, r := range o.resources {
-		used, limit := r.Used()
-		if limit <= 0 || o.off.Load() {
-			continue
-		}
-		stage, closes := stageOf(used*100/limit, before, o.closed.Load(), r.Paces)
-		closed = closed || closes
-		if c.Resource == "" || stage > c.To || stage == c.To && used*c.Limit > c.Used*limit {
-			c.To, c.Resource, c.Usage = stage, r.Name, Usage{used, limit}
-		}
-	}
+	c, closed, reclaim := o.assess()
 	o.stage.Store(int32(c.To))
 	o.closed.Store(closed)
-	for s := before + 1; s <= c.To; s++ {
+	for s := c.From + 1; s <= c.To; s++ {
 		o.entered[s]++
 	}
 	o.looks++
-	reacts := c.To != before || c.To != Normal && o.looks%repeatEvery == 0
+	repeats := o.looks%repeatEvery == 0
 	o.mu.Unlock()
-	if c.To != before {
+	if c.To != c.From {
 		report(c)
 	}
-	if reacts {
+	if c.To != c.From || c.To != Normal && repeats {
 		for _, f := range o.reactions {
 			f(c.To)
 		}
 	}
+	if repeats && reclaim != nil {
+		reclaim()
+	}
 }
 
-// stageOf returns the stage for a resource by the percentage that is used. paces is that of the
-// resource.
-func stageOf(percent int64, before Stage, wasClosed, paces bool) (s Stage, closes bool) {
+// assess looks at each resource, and returns the change of the stage, whether accepting is to stop,
+// and what may help against that. The caller holds mu.
+func (o *OverloadState) assess() (c Change, closed bool, reclaim func()) {
+	c.From = o.Stage()
+	for i := range o.resources {
+		r := &o.resources[i]
+		used, limit := r.Used()
+		if limit <= 0 || o.off.Load() {
+			r.stage = Normal
+			continue
+		}
+		r.stage = stageOf(used*100/limit, r.stage, r.Paces)
+		if r.stage == Paused && !r.Paces {
+			closed, reclaim = true, r.Reclaim
+		}
+		if c.Resource == "" || r.stage > c.To || r.stage == c.To && used*c.Limit > c.Used*limit {
+			c.To, c.Resource, c.Usage = r.stage, r.Name, Usage{used, limit}
+		}
+	}
+	return c, closed, reclaim
+}
+
+// stageOf returns the stage for a resource by the percentage that is used, and its stage before.
+// paces is that of the resource.
+func stageOf(percent int64, before Stage, paces bool) Stage {
 	from, until := int64(pausedFrom), int64(pausedUntil)
 	if paces {
 		from, until = 100, pausedFrom
 	}
 	switch {
-	case percent >= from || before == Paused && percent >= until && (paces || wasClosed):
-		return Paused, !paces
+	case percent >= from || before == Paused && percent >= until:
+		return Paused
 	case percent >= tightFrom || before >= Tight && percent >= tightUntil:
-		return Tight, false
+		return Tight
 	default:
-		return Normal, false
+		return Normal
 	}
 }
 

@@ -3,6 +3,7 @@
 package limits
 
 import (
+	"bytes"
 	"context"
 	"runtime"
 	"runtime/debug"
@@ -85,9 +86,10 @@ func TestOverload(t *testing.T) {
 		if !o.Closed() || reactions.Load() < 3 {
 			t.Errorf("closed: %v, after %d reactions", o.Closed(), reactions.Load())
 		}
-		o.SetOff(true)
-		if o.Stage() != Normal || o.Closed() {
-			t.Error("it is not off")
+		var last Change
+		o.SetOff(true, func(c Change) { last = c })
+		if o.Stage() != Normal || o.Closed() || last != (Change{From: Paused}) {
+			t.Errorf("it is not off: %+v", last)
 		}
 		cancel()
 		<-done
@@ -95,6 +97,35 @@ func TestOverload(t *testing.T) {
 			t.Errorf("reported %q", causes)
 		}
 	})
+}
+
+// A resource that has never begun a stage does not keep it, and one that keeps accepting paused is
+// reclaimed from time to time.
+func TestStageOfAnother(t *testing.T) {
+	memory, reclaimed := int64(96), 0
+	var o OverloadState
+	o.Watch(Resource{Name: "memory", Used: func() (int64, int64) { return memory, 100 }, Reclaim: func() { reclaimed++ }})
+	o.Watch(Resource{Name: "descriptors", Paces: true, Used: func() (int64, int64) { return 80, 100 }})
+	var reported []Change
+	look := func() { o.look(func(c Change) { reported = append(reported, c) }) }
+	for range 2 * repeatEvery {
+		look()
+	}
+	if o.Stage() != Paused || !o.Closed() || reclaimed != 2 {
+		t.Errorf("%v, closed: %v, reclaimed %d times", o.Stage(), o.Closed(), reclaimed)
+	}
+	memory = 80
+	for range repeatEvery {
+		look()
+	}
+	if o.Stage() != Tight || o.Closed() || reclaimed != 2 {
+		t.Errorf("at 80 %%: %v, closed: %v, reclaimed %d times", o.Stage(), o.Closed(), reclaimed)
+	}
+	memory = 10
+	look()
+	if o.Stage() != Normal || len(reported) != 3 {
+		t.Errorf("at 10 %%: %v after %+v", o.Stage(), reported)
+	}
 }
 
 func TestShortened(t *testing.T) {
@@ -109,13 +140,16 @@ func TestShortened(t *testing.T) {
 	}
 }
 
+// The race detector's memory counts, too.
 func TestMemory(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	debug.SetMemoryLimit(1 << 30)
+	kept := bytes.Repeat([]byte{1}, 8<<20)
 	runtime.GC() // before the first one, everything counts as garbage
 	used, limit := memory()
-	if limit != 1<<30 || used < 1<<20 || used > limit {
+	if limit != 1<<30 || used < 8<<20 || used > limit {
 		t.Errorf("%d of %d bytes", used, limit)
 	}
+	runtime.KeepAlive(kept)
 }
