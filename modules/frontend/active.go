@@ -57,6 +57,9 @@ func (f *Frontend) setActive() {
 		}
 		if f.active.latest.CompareAndSwap(latest, f) {
 			f.activateLimit()
+			if now := f.active.latest.Load(); now != f {
+				now.activateLimit() // it may have been first
+			}
 			return
 		}
 	}

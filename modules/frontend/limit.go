@@ -77,11 +77,19 @@ func shortDelay(d time.Duration) time.Duration { return limits.Overload.Shortene
 // UnfinishedHellos returns the number of bytes of incomplete hellos that the process keeps.
 func UnfinishedHellos() int64 { return unfinished.Load() }
 
-// activateLimit makes the counts of addresses those of f's limit.
+// activateLimit makes the counts of addresses those of f's limit, and the log of refusals that of
+// f's configuration.
 func (f *Frontend) activateLimit() {
+	if f.Limit == nil {
+		return
+	}
 	if f.Limit.perAddress() {
 		f.limited.addresses.Configure(f.Limit.Period)
 	}
+	name, logger := f.Name, f.Logger
+	f.limited.refusals.LogBy(func(why limits.Reason, n int64) {
+		logger.Warn("connections refused by limit", zap.String("frontend", name), zap.Stringer("reason", why), zap.Int64("connections", n))
+	})
 }
 
 // enterAddress counts a connection from an address and returns the configuration that it goes on
@@ -109,7 +117,7 @@ func (e *Entry) enterAtAccept(conn net.Conn) *EntryConfig {
 	}
 	relay.Abort(conn)
 	_ = conn.Close()
-	e.f.noteRefused(why)
+	e.limited.refusals.Add(why)
 	e.f.ends[tcplog.OverLimit].Add(1)
 	return nil
 }
@@ -129,16 +137,8 @@ func (c *connection) enterLate() *ending {
 
 // overLimit returns the ending of a connection that exceeds a limit.
 func (c *connection) overLimit(why limits.Reason) *ending {
-	c.f.noteRefused(why)
+	c.f.limited.refusals.Add(why)
 	return &ending{end: tcplog.OverLimit, by: relay.Proxy, verb: Reset}
-}
-
-// noteRefused counts a connection that a limit refuses, and logs it if it is time.
-func (f *Frontend) noteRefused(why limits.Reason) {
-	name, logger := f.Name, f.Logger
-	f.limited.refusals.Add(why, func(why limits.Reason, n int64) {
-		logger.Warn("connections refused by limit", zap.String("frontend", name), zap.Stringer("reason", why), zap.Int64("connections", n))
-	})
 }
 
 // keepHello counts bytes of an unfinished hello instead of those counted before. It reports whether

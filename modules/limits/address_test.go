@@ -110,18 +110,18 @@ func TestRefusals(t *testing.T) {
 		var r Refusals
 		var mu sync.Mutex
 		lines, sum := make(map[Reason]int), make(map[Reason]int64)
-		log := func(why Reason, n int64) {
+		r.LogBy(func(why Reason, n int64) {
 			mu.Lock()
 			defer mu.Unlock()
 			lines[why]++
 			sum[why] += n
-		}
+		})
 		for range 100 {
-			r.Add(PerIP, log)
-			r.Add(PerIP, log)
+			r.Add(PerIP)
+			r.Add(PerIP)
 			time.Sleep(30 * time.Millisecond)
 		}
-		r.Add(RateExceeded, log)
+		r.Add(RateExceeded)
 		time.Sleep(10 * time.Second)
 		seen := func(why Reason) (int, int64) {
 			mu.Lock()
@@ -134,11 +134,19 @@ func TestRefusals(t *testing.T) {
 		if n, all := seen(RateExceeded); n != 1 || all != 1 {
 			t.Errorf("rate: %d lines with %d", n, all)
 		}
-		r.Add(RateExceeded, log)
-		if n, _ := seen(RateExceeded); n != 2 {
+		var other atomic.Int64 // in the log of another configuration, while lines are paced
+		r.Add(UnfinishedHellos)
+		r.Add(UnfinishedHellos)
+		r.LogBy(func(_ Reason, n int64) { other.Add(n) })
+		time.Sleep(2 * time.Second)
+		if n, all := seen(UnfinishedHellos); n != 1 || all != 1 || other.Load() != 1 {
+			t.Errorf("%d lines with %d in the log before, %d in the other", n, all, other.Load())
+		}
+		r.Add(RateExceeded)
+		if other.Load() != 2 {
 			t.Error("no line after a pause")
 		}
-		if got := r.Counts(); len(got) != 2 || got["per_ip"] != 200 || got["rate"] != 2 {
+		if got := r.Counts(); len(got) != 3 || got["per_ip"] != 200 || got["rate"] != 2 {
 			t.Errorf("counts %v", got)
 		}
 		time.Sleep(2 * time.Second) // for the last timer

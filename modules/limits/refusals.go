@@ -3,7 +3,6 @@
 package limits
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,22 +15,20 @@ type Refusals struct {
 	pending [ReasonCount]atomic.Int64
 	paced   [ReasonCount]atomic.Bool // a line was written within the last second
 
-	mu  sync.Mutex
-	log func(why Reason, n int64) // the one given last
+	log atomic.Pointer[func(why Reason, n int64)]
 }
 
-// Add counts a connection that was refused. log writes a line; it may be called later, from another
-// goroutine.
-func (r *Refusals) Add(why Reason, log func(why Reason, n int64)) {
+// LogBy sets the function that writes lines from now on, from any goroutine. The zero value writes
+// no lines.
+func (r *Refusals) LogBy(log func(why Reason, n int64)) { r.log.Store(&log) }
+
+// Add counts a connection that was refused.
+func (r *Refusals) Add(why Reason) {
 	r.counts[why].Add(1)
 	r.pending[why].Add(1)
-	if r.paced[why].Swap(true) {
-		return
+	if !r.paced[why].Swap(true) {
+		r.write(why)
 	}
-	r.mu.Lock()
-	r.log = log
-	r.mu.Unlock()
-	r.write(why)
 }
 
 // write writes a line about pending refusals, and looks again a second later.
@@ -44,10 +41,9 @@ func (r *Refusals) write(why Reason) {
 		}
 		n = r.pending[why].Swap(0) // one came in between
 	}
-	r.mu.Lock()
-	log := r.log
-	r.mu.Unlock()
-	log(why, n)
+	if log := r.log.Load(); log != nil {
+		(*log)(why, n)
+	}
 	time.AfterFunc(time.Second, func() { r.write(why) })
 }
 
