@@ -69,6 +69,11 @@ func (a *AcceptProxy) source() (s frontend.HeaderSource, err error) {
 	return s, nil
 }
 
+// mappedBits is the number of leading bits of an IPv4 address mapped into IPv6.
+const mappedBits = 96
+
+// parseNetwork parses a network or an address. Clients with IPv4 addresses mapped into IPv6 have
+// IPv4 addresses here, so networks of those do, too.
 func parseNetwork(text string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
 		ip = ip.Unmap()
@@ -77,6 +82,9 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		return p, fmt.Errorf("source %q: expected a network such as 10.0.0.0/8, an address, private_ranges or unix", text)
+	}
+	if p.Addr().Is4In6() && p.Bits() >= mappedBits {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits)
 	}
 	return p, nil
 }

@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -67,8 +68,8 @@ func TestLimitMistakes(t *testing.T) {
 			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
 		}
 	}
-	l, err := (&Limit{PerIP: 2, Rate: "5/1m", Allow: []string{"10.1.2.3/8"}}).compile([]*rules.Rule{{Action: "close"}, {Action: "expect_proxy"}})
-	if err != nil || !l.Late || l.Conns != 2 || l.Rate != 5 || l.Period != time.Minute || l.Allow[0].String() != "10.0.0.0/8" {
+	l, err := (&Limit{PerIP: 2, Rate: "5/1m", Allow: []string{"10.1.2.3/8", "::ffff:10.1.0.0/112", "::ffff:192.0.2.1", "::/0"}}).compile([]*rules.Rule{{Action: "close"}, {Action: "expect_proxy"}})
+	if err != nil || !l.Late || l.Conns != 2 || l.Rate != 5 || l.Period != time.Minute || fmt.Sprint(l.Allow) != "[10.0.0.0/8 10.1.0.0/16 192.0.2.1/32 ::/0]" {
 		t.Errorf("%+v, %v", l, err)
 	}
 	if l, err := (*Limit)(nil).compile(nil); l != nil || err != nil {
