@@ -11,7 +11,7 @@ import (
 func TestUnsupported(t *testing.T) {
 	for text, reason := range map[string]string{
 		"res.comp": "server's", "resp_ver": "server's", "res.body": "server's", "cook(a)": "HTTP", "url_param(a)": "HTTP",
-		"req.hdr_names": "HTTP", "url_ip": "HTTP", "sc1_clr_gpc(1)": "not implemented",
+		"req.hdr_names": "HTTP", "url_ip": "HTTP",
 		"lat_ns_avg": "not implemented", "bc_src": "not implemented",
 		"str(a),json(utf8)": "not implemented", "str(a),xxh3": "no maintained library",
 		"req.payload(-1,1)": "outside", "req.payload(0,-1)": "outside", "req.payload_lv(0,5)": "1 to 4",

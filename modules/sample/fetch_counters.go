@@ -41,6 +41,13 @@ func counterFetches() map[string]fetch {
 			addCounterFetches(all, "clr_"+name, c.note+", which is set to 0", c, rate, creates, clearCounter)
 		}
 	}
+	// HAProxy has it for the counter 1 alone.
+	all["sc1_clr_gpc"] = fetch{
+		args: takes(1, argInt, argTable), out: typeInt, note: "a general counter, which is set to 0, by its number, of the entry that the counter 1 tracks", table: tableAt(1), changes: true,
+		build: func(a args) (fetchFunc, error) {
+			return fetchCounter(trackedEntry(withCounter(1, a[1:]), creates), generalCounters["gpc"].at(a[0].number), counter{}, clearCounter), nil
+		},
+	}
 	addTrackedFetches(all, "tracked", typeBool, "whether the counter tracks an entry", buildTracked)
 	addTrackedFetches(all, "trackers", typeInt, "how many connections track the entry", buildTrackers)
 	addTrackedFetches(all, "key", typeAny, "the key of the entry", buildTrackedKey)

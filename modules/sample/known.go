@@ -25,7 +25,7 @@ const knownFetches = newerFetches + `
 	req.timer.queue req.timer.tq req_rdp_cookie req_rdp_cookie_cnt request_date res.body res.body_len
 	res.body_size res.bytes_in res.bytes_out res.cache_hit res.cache_name res.comp res.comp_algo res.cook
 	res.cook_cnt res.cook_val res.fhdr res.fhdr_cnt res.hdr res.hdr_cnt res.hdr_ip res.hdr_names res.hdr_val
-	res.hdrs res.hdrs_bin res.timer.data res.timer.hdr res.ver resp_ver sc1_clr_gpc scook scook_beg scook_cnt
+	res.hdrs res.hdrs_bin res.timer.data res.timer.hdr res.ver resp_ver scook scook_beg scook_cnt
 	scook_dir scook_dom scook_end scook_len scook_reg scook_sub scook_val shdr shdr_beg shdr_cnt shdr_dir shdr_dom
 	shdr_end shdr_ip shdr_len shdr_reg shdr_sub shdr_val ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san
 	ssl_fc_early_rcvd ssl_fc_hsk_err ssl_fc_hsk_err_str ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status
