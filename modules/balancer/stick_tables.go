@@ -81,6 +81,14 @@ func (a *App) Table(name string) *tables.Table {
 	return nil
 }
 
+// ValidateTable returns an error if there is no stick table of that name.
+func (a *App) ValidateTable(name string) error {
+	if a.StickTables[name] != nil {
+		return nil
+	}
+	return fmt.Errorf("stick table %q is not defined%s", name, options.Suggest(name, slices.Collect(maps.Keys(a.StickTables))))
+}
+
 // parseStickTable parses "stick_table <name> { … }". See stick.Table for the options.
 func (a *App) parseStickTable(d *caddyfile.Dispenser) error {
 	name, err := options.Arg(d)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -137,6 +138,7 @@ func (c *connection) connForMatchers() *layer4.Connection {
 			m.SetVar(name, value)
 		}
 	}
+	l4acl.Share(m, &c.rulesView(c.viewState.Final).Input)
 	c.matchersConn = m
 	return m
 }

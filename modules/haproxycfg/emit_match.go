@@ -37,11 +37,11 @@ func matchers(group []term) caddy.ModuleMap {
 	if patterns, ok := serverNames(group); ok {
 		return caddy.ModuleMap{"client_hello": caddyconfig.JSON(map[string]any{"sni": patterns}, nil)}
 	}
-	terms := make(l4acl.Matcher, 0, len(group))
+	var acl l4acl.Matcher
 	for _, one := range group {
-		terms = append(terms, sample.Term{Name: one.name, Not: one.not, Any: one.criteria})
+		acl.Terms = append(acl.Terms, sample.Term{Name: one.name, Not: one.not, Any: one.criteria})
 	}
-	return caddy.ModuleMap{"acl": caddyconfig.JSON(terms, nil)}
+	return caddy.ModuleMap{"acl": caddyconfig.JSON(acl, nil)}
 }
 
 // serverNames returns the names that a group asks for as patterns of client_hello. ok is false if

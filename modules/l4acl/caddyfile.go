@@ -56,7 +56,7 @@ func (m *Matcher) add(d *caddyfile.Dispenser, words []string) error {
 		return d.Errf("acl: %w", err)
 	}
 	t.Any = []sample.Criterion{c}
-	*m = append(*m, t)
+	m.Terms = append(m.Terms, t)
 	return nil
 }
 

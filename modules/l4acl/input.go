@@ -20,6 +20,9 @@ func Input(cx *layer4.Connection) sample.Input {
 	if h, ok := cx.Context.Value(headerKey{}).(sample.Input); ok {
 		in.Header, in.Peer, in.Local = h.Header, h.Peer, h.Local
 	}
+	if s, ok := cx.Context.Value(sharedKey{}).(shared); ok {
+		in.State, in.Tables = s.state, s.tables
+	}
 	in.Var = func(name string) (sample.Value, bool) { return Variable(cx, name) }
 	return in
 }
@@ -31,6 +34,20 @@ type headerKey struct{}
 // by, part of later inputs. They are those of in; its other fields are not used.
 func ShareHeader(cx *layer4.Connection, in sample.Input) {
 	cx.Context = context.WithValue(cx.Context, headerKey{}, in)
+}
+
+// sharedKey is the key of what rules see of a connection in its context.
+type sharedKey struct{}
+
+type shared struct {
+	state  sample.State
+	tables sample.Tables
+}
+
+// Share makes the state and the stick tables of in part of later inputs: matchers that others
+// contain, such as those of not, see what the rule sees.
+func Share(cx *layer4.Connection, in *sample.Input) {
+	cx.Context = context.WithValue(cx.Context, sharedKey{}, shared{in.State, in.Tables})
 }
 
 // Addresses returns an input with the addresses of a connection alone.

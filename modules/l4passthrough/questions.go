@@ -40,6 +40,9 @@ func (h *Handler) validateQuestions(app *balancer.App) error {
 				return options.Locate(b.Origin.Of(of.name, 0), fmt.Errorf("backend %q: %s: %w", name, of.name, err))
 			}
 		}
+		if err := b.CheckQuestions(func(q sample.Question) error { return h.validateQuestion(app, name, q) }); err != nil {
+			return fmt.Errorf("backend %q: %w", name, err)
+		}
 	}
 	return nil
 }
@@ -117,17 +120,12 @@ func (h *Handler) validateQuestion(app *balancer.App, section string, q sample.Q
 			return validateServer(b, q)
 		}
 	case sample.ObjectTable:
-		return validateTable(app, name, q)
+		if err := app.ValidateTable(name); err != nil {
+			return fmt.Errorf("%s: %w", q.Fetch, err)
+		}
 	case sample.ObjectConnection:
 	}
 	return nil
-}
-
-func validateTable(app *balancer.App, name string, q sample.Question) error {
-	if app.Table(name) != nil {
-		return nil
-	}
-	return fmt.Errorf("%s: stick table %q is not defined%s", q.Fetch, name, options.Suggest(name, slices.Collect(maps.Keys(app.StickTables))))
 }
 
 func (h *Handler) validateFrontend(name string, q sample.Question) error {

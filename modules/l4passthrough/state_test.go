@@ -34,6 +34,8 @@ func TestTrackingInNothing(t *testing.T) {
 		asks("sc0_conn_cnt(g)"):                            `content: rule 1: sc0_conn_cnt: stick table "g" is not defined`,
 		asks("table_cnt(names)"):                           "",
 		`"rules": [{"backend_format": "%[table_cnt(g)]"}]`: `rule 1: table_cnt: stick table "g" is not defined`,
+		`"connection": [{"action": "close", "match": [{"not": [{"acl": [{"any": [{"fetch": "src_conn_cnt(f)", "values": ["1"]}]}]}]}]}]`: "",
+		`"connection": [{"action": "close", "match": [{"not": [{"acl": [{"any": [{"fetch": "src_conn_cnt(g)", "values": ["1"]}]}]}]}]}]`: `connection: rule 1: src_conn_cnt: stick table "g" is not defined`,
 	} {
 		app, ctx := frontendtest.App(t, map[string]string{"b": `{"servers": [], "content": {"rules": [{"action": "track", "key": "src"}]}}`})
 		for name, of := range map[string]string{"f": "ip", "b": "ipv6", "names": "binary"} {
@@ -45,6 +47,29 @@ func TestTrackingInNothing(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"name": "f", "default_backend": "b", `+config+`}`), h); err != nil {
 			t.Fatal(err)
 		}
+		h.setDefaults()
+		frontendtest.Provisioning.Lock()
+		err := h.provision(ctx, app)
+		frontendtest.Provisioning.Unlock()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
+		}
+	}
+}
+
+// Other rules of backends ask, too.
+func TestBackendsAskAboutNothing(t *testing.T) {
+	const match = `"match": [{"acl": [{"any": [{"fetch": "src_conn_cnt(g)", "values": ["1"]}]}]}]`
+	for config, want := range map[string]string{
+		`"use_server": [{"server": "s"}, {"server": "s", ` + match + `}]`:                                    `backend "b": use_server 2: src_conn_cnt: stick table "g" is not defined`,
+		`"use_server": [{"server_format": "%[table_cnt(g)]"}]`:                                               `backend "b": use_server 1: table_cnt: stick table "g" is not defined`,
+		`"persist_rules": [{"action": "force", ` + match + `}]`:                                              `backend "b": persist_rules 1: src_conn_cnt: stick table "g" is not defined`,
+		`"stick": {"rules": [{"action": "on", "key": "src", ` + match + `}]}`:                                `backend "b": stick: src_conn_cnt: stick table "g" is not defined`,
+		`"stick": {"rules": [{"action": "on", "key": "src,table_conn_cnt(g)"}]}`:                             `backend "b": stick: table_conn_cnt: stick table "g" is not defined`,
+		`"stick": {"rules": [{"action": "on", "key": "src", ` + strings.Replace(match, "(g)", "", 1) + `}]}`: "",
+	} {
+		app, ctx := frontendtest.App(t, map[string]string{"b": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}], ` + config + `}`})
+		h := &Handler{Name: "f", DefaultBackend: "b"}
 		h.setDefaults()
 		frontendtest.Provisioning.Lock()
 		err := h.provision(ctx, app)

@@ -80,7 +80,8 @@ func LoadCondition(ctx caddy.Context, rule any, match, unless []caddy.ModuleMap)
 }
 
 func loadSets(ctx caddy.Context, rule any, field string) (sets []Set, err error) {
-	mods, err := ctx.LoadModule(rule, field)
+	forRules := l4acl.ForRules(ctx)
+	mods, err := forRules.LoadModule(rule, field)
 	if err != nil {
 		return nil, err
 	}
@@ -179,56 +180,4 @@ func missing(in *sample.Input) sample.Verdict {
 		return sample.Fail
 	}
 	return sample.Miss
-}
-
-// Always reports whether the condition is true for every connection.
-func (c *Condition) Always() bool {
-	return len(c.Sets) == 0 || !c.Unless && slices.ContainsFunc(c.Sets, func(s Set) bool {
-		return s.OnlyHello() && s.Hello == nil
-	})
-}
-
-// OnlyHello reports whether the set has no matcher but Hello, if any.
-func (s *Set) OnlyHello() bool { return s.ACL == nil && s.Rate == nil && len(s.Others) == 0 }
-
-// Foreign reports whether the condition has matchers of other packages.
-func (c *Condition) Foreign() bool {
-	return slices.ContainsFunc(c.Sets, func(s Set) bool { return len(s.Others) > 0 })
-}
-
-// NeedsRequest reports whether the condition depends on bytes from the client.
-func (c *Condition) NeedsRequest() bool {
-	return slices.ContainsFunc(c.Sets, func(s Set) bool {
-		return s.ACL != nil && s.ACL.NeedsRequest() || s.Hello != nil || slices.ContainsFunc(s.Others, needsRequest)
-	})
-}
-
-// Changes reports whether evaluating the condition changes a counter.
-func (c *Condition) Changes() bool {
-	return slices.ContainsFunc(c.Sets, func(s Set) bool { return s.ACL != nil && s.ACL.Changes() })
-}
-
-// Questions returns the condition's questions about the process; see sample.Expression.
-func (c *Condition) Questions() (all []sample.Question) {
-	for _, s := range c.Sets {
-		if s.ACL != nil {
-			all = append(all, s.ACL.Questions()...)
-		}
-	}
-	return all
-}
-
-// needsRequest returns false for the matchers of caddy-l4 that use only addresses. Any other
-// matcher may read bytes.
-func needsRequest(m layer4.ConnMatcher) bool {
-	switch m := m.(type) {
-	case *layer4.MatchRemoteIP, *layer4.MatchLocalIP:
-		return false
-	case *layer4.MatchNot:
-		return slices.ContainsFunc(m.MatcherSets, func(s layer4.MatcherSet) bool { return slices.ContainsFunc(s, needsRequest) })
-	case interface{ NeedsRequest() bool }:
-		return m.NeedsRequest()
-	default:
-		return true
-	}
 }

@@ -203,6 +203,9 @@ func (a *ACL) NeedsRequest() bool {
 // Changes reports whether evaluating the criterion changes a counter; see [Expression.Changes].
 func (a *ACL) Changes() bool { return a.expression.changes }
 
+// Tracked reports whether the criterion is about an entry that the connection tracks.
+func (a *ACL) Tracked() bool { return a.expression.tracked }
+
 // Needs returns the data without which the criterion does not match.
 func (a *ACL) Needs() Needs {
 	return a.expression.needs

@@ -20,6 +20,7 @@ type Expression struct {
 	alpn       bool // as in fetch
 	questions  []Question
 	changes    bool
+	tracked    bool
 
 	aclMethod       string // an ACL's default method; this and the next two as in fetch
 	stage           stage
@@ -75,7 +76,7 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	if f.query != nil {
 		e.questions = append(e.questions, f.query(list))
 	}
-	e.changes = f.changes
+	e.changes, e.tracked = f.changes, f.tracked
 	e.askForTable(name, f.table, list)
 	if e.sample, err = f.build(list); err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("invalid args in fetch method '%s' : %w", name, err)
@@ -163,6 +164,10 @@ func (e *Expression) Questions() []Question {
 
 // Changes reports whether evaluating the expression changes a counter, as sc0_inc_gpc0 does.
 func (e *Expression) Changes() bool { return e.changes }
+
+// Tracked reports whether the expression is about an entry that the connection tracks, as
+// sc0_conn_cur is.
+func (e *Expression) Tracked() bool { return e.tracked }
 
 // InRequest reports whether the expression examines an HTTP request, which is gone when the
 // response arrives.

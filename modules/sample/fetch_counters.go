@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
@@ -56,6 +57,10 @@ func counterFetches() map[string]fetch {
 		build: func(a args) (fetchFunc, error) {
 			return fetchCounter(entryOfSource(a.text(0), creates), counters["conn_cnt"], counter{}, countConnection), nil
 		},
+	}
+	for name, f := range all {
+		f.tracked = strings.HasPrefix(name, "sc")
+		all[name] = f
 	}
 	return all
 }

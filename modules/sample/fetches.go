@@ -46,6 +46,7 @@ type fetch struct {
 	eachValue func(a args) func(*Input) iter.Seq[Value]
 
 	changes     bool // evaluating it changes a counter
+	tracked     bool // it is about an entry that the connection tracks
 	termination bool // it needs a TLS connection that ends at the proxy
 
 	query func(a args) Question       // its query to the State; nil: no query

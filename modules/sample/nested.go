@@ -24,7 +24,7 @@ func (l *Loader) allOf(c Criterion) (*ACL, error) {
 		}
 		for _, one := range loaded.acls {
 			e.needs |= one.expression.needs
-			e.changes = e.changes || one.expression.changes
+			e.changes, e.tracked = e.changes || one.expression.changes, e.tracked || one.expression.tracked
 			e.questions = append(e.questions, one.expression.questions...)
 			e.stage = max(e.stage, one.expression.stage)
 		}
