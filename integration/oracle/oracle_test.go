@@ -92,6 +92,9 @@ func TestScenarios(t *testing.T) {
 			if judge.version.before(s.since) {
 				t.Skipf("%v lacks keywords of %v", judge, s.since)
 			}
+			if s.before != (version{}) && !judge.version.before(s.before) {
+				t.Skipf("only for versions before %v", s.before)
+			}
 			if len(s.refused) > 0 {
 				s.isRefused(t, judge, ours)
 				return

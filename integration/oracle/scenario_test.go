@@ -25,6 +25,7 @@ type scenario struct {
 	config  string            // haproxy.cfg, after the defaults unless it was found
 	judged  string            // the file for HAProxy, if it differs
 	since   version           // of HAProxy: older ones lack its keywords
+	before  version           // of HAProxy: this and newer ones do something else; zero: none does
 	files   map[string]string // files that it names
 	ports   []string          // port variables in it that no server has
 	servers map[string]behaviour
@@ -127,9 +128,11 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 		default:
 			if since, ok := strings.CutPrefix(f.Name, "since "); ok {
 				s.since, err = parseVersion(since)
-				break
+			} else if before, ok := strings.CutPrefix(f.Name, "before "); ok {
+				s.before, err = parseVersion(before)
+			} else {
+				s.files[f.Name] = data
 			}
-			s.files[f.Name] = data
 		}
 		if err != nil {
 			return nil, err
