@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	programs.AtOnce(2 * runtime.GOMAXPROCS(0))
 	code := m.Run()
 	program.Remove()
 	fast.Remove()

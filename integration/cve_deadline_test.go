@@ -137,6 +137,7 @@ func bytewise(b []byte) (parts [][]byte) {
 // silently tried again. Here the delay counts from accept to the complete hello, whatever the
 // client sends meanwhile, and ends it once.
 func TestCVE_2026_26999(t *testing.T) {
+	t.Parallel()
 	p, address := startHesitant(t)
 	whole := hellotest.Hello(t, "www.example.test", "h2")
 	half, quarter := len(whole)/2, len(whole)/4
@@ -156,6 +157,7 @@ func TestCVE_2026_26999(t *testing.T) {
 // inspection has the same one, and refusals that are possible earlier come earlier; nor does the
 // proxy keep waiting for a client that does not close after an alert.
 func TestCVE_2026_22045(t *testing.T) {
+	t.Parallel()
 	p, address := startHesitant(t)
 	acme := hellotest.Hello(t, "www.example.test", "acme-tls/1")
 	nameless := hellotest.Hello(t, "")
@@ -204,6 +206,7 @@ var sslRequest = []byte("\x00\x00\x00\x08\x04\xd2\x16\x2f")
 // Here neither a matcher nor an earlier handler gives a client more time, and such a request is not
 // a hello and ends at once.
 func TestCVE_2026_25949(t *testing.T) {
+	t.Parallel()
 	hello := hellotest.Hello(t, "www.example.test")
 	const header = "PROXY TCP4 192.0.2.1 192.0.2.2 50123 443\r\n"
 	cases := []struct {

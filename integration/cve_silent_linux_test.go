@@ -18,6 +18,7 @@ import (
 // Here it costs some KB of memory and one goroutine, which is caddy-l4's, as it has one per
 // connection; after the delay it costs nothing.
 func TestCVE_2026_73500(t *testing.T) {
+	t.Parallel()
 	const (
 		mostHeap = 10 << 10         // per client, without stacks
 		parked   = 20 * time.Second // time for connecting and measuring

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -24,12 +23,19 @@ import (
 // DNS server.
 type island struct{ name string }
 
-// islands counts the islands of this process.
-var islands atomic.Int32
+// islands counts the islands of this process. It is locked while one makes or removes its folder in
+// /etc/netns, which goes with the last one.
+var islands struct {
+	sync.Mutex
+	made int
+}
 
 func newIsland(t *testing.T, hosts string) *island {
 	t.Helper()
-	n := &island{name: fmt.Sprintf("island%d-%d", os.Getpid(), islands.Add(1))}
+	islands.Lock()
+	defer islands.Unlock()
+	islands.made++
+	n := &island{name: fmt.Sprintf("island%d-%d", os.Getpid(), islands.made)}
 	if err := ip(t, "netns", "add", n.name); err != nil {
 		t.Skip("no privilege to create network namespaces: ", err)
 	}
@@ -43,6 +49,8 @@ func newIsland(t *testing.T, hosts string) *island {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		islands.Lock()
+		defer islands.Unlock()
 		_ = os.RemoveAll(dir)
 		_ = os.Remove(filepath.Dir(dir)) // if it is empty
 	})

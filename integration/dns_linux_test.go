@@ -200,6 +200,7 @@ func (p *resolving) suffers(over func() bool) (wrong []string) {
 // Whatever DNS does, for 6 s and longer, servers whose names were resolved are up and serve.
 // HAProxy runs beside it, with the same configuration.
 func TestDNSFaults(t *testing.T) {
+	t.Parallel()
 	haproxy := programs.Need(t, "haproxy")
 	n := newIsland(t, "127.0.0.1 files.test\n")
 	n.greet(t, "7000", "127.0.0.1", "127.0.0.2", "::1")

@@ -28,6 +28,7 @@ func TestDocumentedConfigurations(t *testing.T) {
 		for i, block := range fenced.FindAllSubmatch(text, -1) {
 			found++
 			t.Run(fmt.Sprintf("%s/%d", filepath.Base(file), i+1), func(t *testing.T) {
+				t.Parallel()
 				checkConfiguration(t, string(block[1]), block[2])
 			})
 		}

@@ -177,6 +177,7 @@ func namespace(t *testing.T) (name, host string) {
 // answer from another one, or an end; none hangs. Afterwards the server serves again, and the
 // counts are back to zero.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	nginx := programs.Need(t, "nginx")
 	for name, prepare := range map[string]func(t *testing.T, v *serverProcess) (fault, heal func()){
 		"killed": func(t *testing.T, v *serverProcess) (fault, heal func()) {

@@ -16,6 +16,7 @@ import (
 // Whatever part of a ClientHello is the key, hellos with the same key go to one server, and others
 // are spread.
 func TestBalanceByHello(t *testing.T) {
+	t.Parallel()
 	servers := ""
 	for _, name := range []string{"s1", "s2", "s3"} {
 		servers += fmt.Sprintf("server %s %s\n", name, listen(t, func(c *net.TCPConn) {

@@ -191,6 +191,7 @@ func TestChecksOfRealServers(t *testing.T) {
 // Health survives reloads, refused ones included: a server that was down stays down, and counts
 // continue.
 func TestHealthOverReloads(t *testing.T) {
+	t.Parallel()
 	const rise = 4
 	var well atomic.Bool
 	var good atomic.Int64

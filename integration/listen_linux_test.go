@@ -22,6 +22,7 @@ import (
 // as many as it has descriptors for connecting to servers, and health checks have theirs. Soon
 // after the clients have left, everything is as before.
 func TestShortageOfDescriptors(t *testing.T) {
+	t.Parallel()
 	const clients = 300
 	address := freeAddress(t)
 	var served atomic.Int64

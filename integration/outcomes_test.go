@@ -105,6 +105,7 @@ func TestOutcomes(t *testing.T) {
 // Every outcome can go to the default backend, with the bytes read so far; a hello in the format of
 // SSLv2 does by default.
 func TestOutcomesToDefaultBackend(t *testing.T) {
+	t.Parallel()
 	got := make(chan []byte, 1)
 	origin := listen(t, func(c *net.TCPConn) {
 		fmt.Fprint(c, "welcome")

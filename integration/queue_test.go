@@ -14,6 +14,7 @@ import (
 // A client that leaves the queue is noticed at once, and the next one moves up; without
 // abortonclose, a client that closes its direction has not left.
 func TestClientsLeaveTheQueue(t *testing.T) {
+	t.Parallel()
 	finThenReset := func(c *net.TCPConn) error {
 		if err := c.CloseWrite(); err != nil {
 			return err
@@ -91,6 +92,7 @@ func TestQueuesOfServers(t *testing.T) {
 
 // Connections that have waited for too long, or may not wait, get a TLS alert.
 func TestQueueEnds(t *testing.T) {
+	t.Parallel()
 	refused := func(t *testing.T, c *net.TCPConn) {
 		t.Helper()
 		if got, err := io.ReadAll(c); err != nil || string(got) != "\x15\x03\x01\x00\x02\x02\x50" {
@@ -137,6 +139,7 @@ func TestQueueEnds(t *testing.T) {
 // Connections that wait when the configuration changes are served by the new one at once, without
 // the arrival of another one.
 func TestReloadServesTheQueue(t *testing.T) {
+	t.Parallel()
 	t.Run("more room", func(t *testing.T) {
 		q := startQueueing(t, "server $s1 maxconn 1")
 		first := say(t, q.address, "a")
@@ -211,6 +214,7 @@ func TestReloadServesTheQueue(t *testing.T) {
 
 // A configuration that fails, however late, serves no waiting connection.
 func TestFailedReloadKeepsTheQueue(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

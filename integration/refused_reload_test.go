@@ -79,6 +79,7 @@ func TestRefusedReloadServesNoConnection(t *testing.T) {
 // Sessions of a server that a reload has removed continue, and end after removed_server_timeout;
 // those of a server that returns in time, and of others, do not.
 func TestRemovedServer(t *testing.T) {
+	t.Parallel()
 	address, kept, removed := freeAddress(t), listen(t, greetAndEcho), listen(t, greetAndEcho)
 	config := func(timeout string, servers ...string) string {
 		return fmt.Sprintf("passthrough {\n removed_server_timeout %s\n backend web {\n %s\n }\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n }\n }\n}", timeout, strings.Join(servers, "\n "), address)

@@ -208,6 +208,7 @@ func TestBytesAfterHelloReachServer(t *testing.T) {
 
 // The log says which side broke the session, and the other side notices.
 func TestBrokenSessions(t *testing.T) {
+	t.Parallel()
 	broken := make(chan error, 1)
 	p, address := startRaw(t, "timeouts client 3s server 1m", func(c *net.TCPConn) {
 		if err := skipHello(c); err != nil {

@@ -141,6 +141,7 @@ func (e *ending) refusesSoon(t *testing.T) (letters []string) {
 // over are cut, whatever they wait for, and each has a line in the log. The log is a file, which
 // Caddy closes earlier.
 func TestGracePeriod(t *testing.T) {
+	t.Parallel()
 	for form, app := range map[string]bool{"layer4": false, "app": true} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,7 @@ import (
 // A process that is stopped for longer than its timeouts cuts no session that was active meanwhile:
 // bytes that came in time wait in the kernel.
 func TestSuspendedProcessKeepsSessions(t *testing.T) {
+	t.Parallel()
 	const timeout, stopped = 6 * time.Second, 7 * time.Second // long enough for a busy machine
 	say2 := make(chan struct{})                               // tells the servers to send
 	p, address := startRaw(t, fmt.Sprintf("inspect_delay %v\n timeouts client %[1]v server %[1]v", timeout), func(c *net.TCPConn) {
@@ -96,6 +97,7 @@ func TestSuspendedProcessKeepsSessions(t *testing.T) {
 
 // Nor does it mark servers down whose checks ran out of time meanwhile.
 func TestSuspendedProcessKeepsServersUp(t *testing.T) {
+	t.Parallel()
 	servers := ""
 	for i := range 8 {
 		servers += fmt.Sprintf("server s%d %s\n", i+1, listen(t, func(c *net.TCPConn) {

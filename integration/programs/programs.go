@@ -7,11 +7,13 @@ package programs
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -21,6 +23,15 @@ import (
 func init() {
 	if _, set := os.LookupEnv("GORACE"); !set {
 		_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
+}
+
+// AtOnce sets how many tests of this process run beside each other, of those that may, unless the
+// command line says otherwise. By default that is one for each CPU; tests that mostly wait need
+// less. TestMain calls it.
+func AtOnce(tests int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(tests)); err != nil {
+		panic(err)
 	}
 }
 
