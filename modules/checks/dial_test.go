@@ -47,6 +47,7 @@ func TestEveryCheckerWithoutConnection(t *testing.T) {
 	nobody, full := programs.Address(t), unanswered(t)
 	for name, c := range allCheckers(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			expectResult(t, checked(c, to(nobody)), pool.Layer4Connection, "connection refused")
 			expectResult(t, checked(c, pool.Target{Network: "unix", Address: "/nowhere/at.all", Timeout: ample}), pool.Layer4Connection, "no such file or directory")
 			began := time.Now()
@@ -70,6 +71,7 @@ func TestEveryCheckerStopsWhenCanceled(t *testing.T) {
 				continue
 			}
 			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
 				ctx, cancel := context.WithCancel(context.Background())
 				defer time.AfterFunc(soon/2, cancel).Stop()
 				began := time.Now()
@@ -85,16 +87,20 @@ func TestEveryCheckerStopsWhenCanceled(t *testing.T) {
 				}
 			})
 		}
-		if name != "tcp" {
+		if name == "tcp" {
+			continue
+		}
+		t.Run(name+"/deadline", func(t *testing.T) {
+			t.Parallel()
 			retryWithLongerUnits(t, func(unit time.Duration) string {
 				ctx, cancel := context.WithTimeout(context.Background(), unit)
 				defer cancel()
 				if got := c.Check(ctx, to(mute)); got.Code != pool.Layer6Timeout && got.Code != pool.Layer7Timeout {
-					return fmt.Sprintf("%s: %s", name, got.Code)
+					return string(got.Code)
 				}
 				return ""
 			})
-		}
+		})
 	}
 }
 
@@ -158,6 +164,7 @@ func TestProxyHeaderWithoutAddresses(t *testing.T) {
 
 // With a connect timeout, the check's timeout starts after the connect.
 func TestTimeouts(t *testing.T) {
+	t.Parallel()
 	c := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "pong"}}, {"connect": {}}, {"expect": {"string": "pong"}}]}`)
 	retryWithLongerUnits(t, func(unit time.Duration) (problem string) {
 		address := serve(t, func(c *net.TCPConn) {
@@ -248,6 +255,7 @@ func TestPlainEndsWithResetTLSWithCloseNotify(t *testing.T) {
 
 // A server that ignores the close_notify delays the check only briefly, and gets no reset either.
 func TestOrderlyCloseIsBounded(t *testing.T) {
+	t.Parallel()
 	s := secureServer(t, leaf())
 	ends := make(chan error, 1)
 	address := serve(t, func(c *net.TCPConn) {

@@ -64,6 +64,7 @@ func TestExternal(t *testing.T) {
 
 // On a timeout or cancellation, the program and all processes that it started are killed.
 func TestExternalKillsProcessGroup(t *testing.T) {
+	t.Parallel()
 	alive := filepath.Join(t.TempDir(), "alive")
 	path := program(t, "echo waiting; (while :; do date >> "+alive+"; sleep 0.05; done) & wait")
 	grows := func() bool {

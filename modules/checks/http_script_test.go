@@ -123,6 +123,7 @@ func TestHTTPScripts(t *testing.T) {
 }
 
 func TestHTTPScriptsAgainstHAProxy(t *testing.T) {
+	t.Parallel()
 	var tests []haproxyCase
 	for _, s := range httpScripts {
 		request, rules, _ := strings.Cut(s.rules, ";")

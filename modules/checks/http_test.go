@@ -69,6 +69,7 @@ func TestHTTPAnswers(t *testing.T) {
 }
 
 func TestHTTPWithoutAnswer(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		server func(*net.TCPConn)
 		config string

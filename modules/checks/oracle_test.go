@@ -126,6 +126,7 @@ func statistics(socket string) map[string]map[string]string {
 }
 
 func TestScriptsAgainstHAProxy(t *testing.T) {
+	t.Parallel()
 	var tests []haproxyCase
 	for _, s := range slices.Concat(scripts, valueScripts) {
 		lines, want := " option tcp-check\n", s.code
@@ -143,6 +144,7 @@ func TestScriptsAgainstHAProxy(t *testing.T) {
 }
 
 func TestSSLHelloAgainstHAProxy(t *testing.T) {
+	t.Parallel()
 	var tests []haproxyCase
 	for answer, want := range map[string]pool.Code{
 		"\x16\x03\x03\x00\x50": pool.Layer6OK, "\x15\x03\x01\x00\x02\x02\x28": pool.Layer6OK, "\x14\x03\x03\x00\x50": pool.Layer6Response,
@@ -156,6 +158,7 @@ func TestSSLHelloAgainstHAProxy(t *testing.T) {
 }
 
 func TestAgentAgainstHAProxy(t *testing.T) {
+	t.Parallel()
 	lines := []string{
 		"up", "UP", "down", "Stopped", "fail", "up down", "down,up", "ready", "50%", "0%", "200%", "50% 60%", "maxconn:5", "maxconn:5 maxconn:7", "MAXCONN:9",
 		"foo bar", "up foo", "stopped foo bar", "down # a, b 20% up", "down #", "down text # text2", "down #a#b", "down#a", "foo # bar", "50", "%", "a5%", "+50%", "50 %", "up;down",

@@ -56,6 +56,7 @@ const (
 // Each checker sends what HAProxy's does. Some also say goodbye where HAProxy just closes. The
 // checks that HAProxy ends with a FIN end so here, and so does ldap.
 func TestProtocolsSendWhatHAProxySends(t *testing.T) {
+	t.Parallel()
 	backends, told := make(map[string]string), make(map[string]chan recording)
 	tests := []struct {
 		name, module, config, option string
@@ -141,6 +142,7 @@ func TestMySQLAuthSwitch(t *testing.T) {
 // A server that never answers the goodbye delays the check only briefly, and what it still sends is
 // not answered with a reset.
 func TestGoodbyeIsBounded(t *testing.T) {
+	t.Parallel()
 	ends := make(chan error, 1)
 	address := serve(t, func(c *net.TCPConn) {
 		sendsInTurn(greets)(c)

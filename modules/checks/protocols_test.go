@@ -181,6 +181,7 @@ func TestProtocols(t *testing.T) {
 }
 
 func TestProtocolsAgainstHAProxy(t *testing.T) {
+	t.Parallel()
 	var tests []haproxyCase
 	for _, test := range protocolCases {
 		want := test.code

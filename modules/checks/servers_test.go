@@ -27,6 +27,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	programs.AtOnce(8)
 	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction("github.com/caddy-passthrough/caddy-passthrough/modules/relay.(*shard).run"))
 }
 

@@ -94,6 +94,7 @@ func TestHandshake(t *testing.T) {
 
 // TestBrokenHandshakes covers each way in which a handshake can fail.
 func TestBrokenHandshakes(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		server func(*net.TCPConn)
 		code   pool.Code
@@ -142,6 +143,7 @@ func TestUnixSocketNeedsServerName(t *testing.T) {
 
 // TestClientHello expects the server name in the hello, and no resumed session.
 func TestClientHello(t *testing.T) {
+	t.Parallel()
 	s := secureServer(t, leaf("web.example"))
 	var mu sync.Mutex
 	var seen []string
