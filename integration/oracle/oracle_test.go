@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,11 +24,15 @@ import (
 // folder holds the scenarios.
 const folder = "scenarios"
 
-// atOnce is the number of scenarios that run at the same time: mostly they wait.
-const atOnce = 8
+// The number of scenarios that run at the same time: mostly they wait. The race detector makes
+// programs start slowly, and make test runs other tests beside them.
+const (
+	atOnce     = 12
+	atOnceRace = 8
+)
 
 // slots are taken by running scenarios.
-var slots = make(chan struct{}, atOnce)
+var slots chan struct{}
 
 // built is our program.
 var built = programs.Caddy{Flags: []string{"-race"}}
@@ -43,6 +48,9 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv("WAY") == "general" {
 		built.Flags = generalWay
+	}
+	if slots = make(chan struct{}, atOnce); slices.Contains(built.Flags, "-race") {
+		slots = make(chan struct{}, atOnceRace)
 	}
 	// Tests that wait for others must not block those.
 	if err := flag.Set("test.parallel", "10000"); err != nil {
