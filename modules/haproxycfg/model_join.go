@@ -16,15 +16,21 @@ const noteJoined = "the client's address is known there, as with 'send-proxy-v2'
 // joinSites finds the backends of mode tcp that only lead to a bind with ssl of this file. Their
 // connections stay in this process.
 func (t *translation) joinSites() {
+	var sites []*bind
+	for b := range t.activeBinds {
+		if b.tls != nil {
+			sites = append(sites, b)
+		}
+	}
 	for _, p := range t.proxies {
-		if p.joined = t.joinedBind(p); p.joined != nil && !p.joined.acceptProxy {
+		if p.joined = t.joinedBind(p, sites); p.joined != nil && !p.joined.acceptProxy {
 			t.notice(p.servers[0].Pos, differs, noteJoined, "server "+p.name+"/"+p.servers[0].Name)
 		}
 	}
 }
 
-// joinedBind returns the bind that a backend of mode tcp leads to, or nil.
-func (t *translation) joinedBind(p *proxy) *bind {
+// joinedBind returns the one of the binds with ssl that a backend of mode tcp leads to, or nil.
+func (t *translation) joinedBind(p *proxy, sites []*bind) *bind {
 	if !p.isBackend() || p.isHTTP() || p.disabled || p.invalid || len(p.servers) != 1 || !p.isPlain() {
 		return nil
 	}
@@ -32,8 +38,8 @@ func (t *translation) joinedBind(p *proxy) *bind {
 	if !n.isPlain() {
 		return nil
 	}
-	for b := range t.activeBinds {
-		if b.tls != nil && b.acceptProxy == (n.header.v1 || n.header.v2) && b.isAt(&n.endpoint) && !t.isTracked(p) {
+	for _, b := range sites {
+		if b.acceptProxy == (n.header.v1 || n.header.v2) && b.isAt(&n.endpoint) && !t.isTracked(p) {
 			return b
 		}
 	}
