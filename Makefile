@@ -39,7 +39,7 @@ run: build ## Build, then run Caddyfile.example on loopback, all its state in .s
 test: export GORACE = atexit_sleep_ms=0
 test: ## Run all tests under the race detector; installs what they need (.ci/deps)
 	.ci/deps
-	go test -race -count=1 -timeout 22m ./...
+	go test -race -count=1 -timeout 18m ./...
 
 # HAPROXY=/path and CADDY=/path name other programs than the installed one and a new build.
 .PHONY: oracle
