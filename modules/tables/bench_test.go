@@ -130,27 +130,3 @@ func BenchmarkExpiry(b *testing.B) {
 		b.ReportMetric(float64(waits[len(waits)-len(waits)/10_000-1].Microseconds()), "us/p99.99")
 	}
 }
-
-// BenchmarkSweep reports the time for which a shard is locked while expired entries are freed.
-func BenchmarkSweep(b *testing.B) {
-	for b.Loop() {
-		c := benchmarkConfig(b)
-		table := filled(b, c)
-		c.Size, c.Expire = million, time.Millisecond
-		table.current.Store(newLayout(c))
-		time.Sleep(2 * time.Millisecond)
-		var batches []time.Duration
-		for i := range table.shards {
-			for s, done := &table.shards[i], false; !done; {
-				now := s.lock()
-				start := time.Now()
-				done = s.dropExpired(now, sweepBatch)
-				batches = append(batches, time.Since(start))
-				s.mu.Unlock()
-			}
-		}
-		slices.Sort(batches)
-		b.ReportMetric(float64(batches[len(batches)/2].Microseconds()), "us/median")
-		b.ReportMetric(float64(batches[len(batches)*99/100].Microseconds()), "us/p99")
-	}
-}
