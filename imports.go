@@ -21,4 +21,5 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/listeners"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/syslogwriter"
 )

@@ -35,7 +35,7 @@ func ParseFormat(name string) (Format, error) {
 	return Format(n), err
 }
 
-// Header is what messages have before their text.
+// Header says what messages begin with.
 type Header struct {
 	Format   Format
 	Facility Facility
@@ -44,7 +44,7 @@ type Header struct {
 	PID      int
 }
 
-// isoTime is how HAProxy writes times in RFC5424, Timed and ISO.
+// isoTime is HAProxy's layout of times in RFC5424, Timed and ISO.
 const isoTime = "2006-01-02T15:04:05.000000-07:00"
 
 // Append appends a message with the text, which it cuts so that the message has at most length

@@ -56,7 +56,7 @@ func (t *Target) send(ctx context.Context) {
 type connection struct {
 	t       *Target
 	ctx     context.Context
-	conn    io.WriteCloser // nil: there is none
+	conn    io.WriteCloser // nil: not connected
 	unwatch func() bool    // of the end of ctx
 	redial  time.Duration
 }

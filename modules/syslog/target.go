@@ -12,7 +12,7 @@ import (
 // DefaultBuffer is the number of bytes that wait for a target by default, at most.
 const DefaultBuffer = 1 << 20
 
-// stuckTimeout bounds the wait for a sender that was told to end.
+// stuckTimeout bounds the wait for a sender after its context has ended.
 const stuckTimeout = time.Second
 
 // reportEvery is the time between two reports of dropped messages.
@@ -152,7 +152,7 @@ func (t *Target) Close(d time.Duration) {
 		t.stop()
 		select {
 		case <-t.done:
-		case <-time.After(stuckTimeout): // a pipe whose reader has stopped cannot be given up
+		case <-time.After(stuckTimeout): // a write to a pipe cannot be interrupted
 		}
 	}
 	t.stop()
@@ -161,7 +161,7 @@ func (t *Target) Close(d time.Duration) {
 	}
 }
 
-// take returns the messages that wait, or nil if there are none. over says that none will follow.
+// take returns the messages that wait, or nil. over says that no message will follow.
 func (t *Target) take() (b *batch, over bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -89,8 +89,8 @@ func TestFramings(t *testing.T) {
 	}
 }
 
-// TestStalledTarget writes more than the buffer and the kernel take. What arrives in the end and
-// what was dropped are all lines.
+// TestStalledTarget writes more than the buffer and the kernel take. Each line arrives in the end
+// or counts as dropped.
 func TestStalledTarget(t *testing.T) {
 	const lines = 50_000
 	ln := listenTCP(t)
