@@ -87,17 +87,17 @@ func jsonFrontend(text string) string {
 
 // `caddy adapt` refuses mistakes within one block, with file and line.
 func TestAdaptRefusesMistakes(t *testing.T) {
-	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, appFrontendMistakes, blockMistakes, foreignMistakes), "adapt", "Caddyfile")
+	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, appFrontendMistakes, blockMistakes, foreignMistakes, stickMistakes), "adapt", "Caddyfile")
 }
 
 // `caddy validate` refuses mistakes that only the whole configuration shows, with the frontend, the
 // rule and the name in question.
 func TestValidateRefusesMistakes(t *testing.T) {
-	areRefused(t, slices.Concat(wholeMistakes, wholeAppMistakes), "validate", "Caddyfile")
+	areRefused(t, slices.Concat(wholeMistakes, wholeAppMistakes, wholeStickMistakes), "validate", "Caddyfile")
 }
 
 func TestMistakesInJSON(t *testing.T) {
-	areRefused(t, slices.Concat(jsonMistakes, jsonAppMistakes), "validate", "config.json")
+	areRefused(t, slices.Concat(jsonMistakes, jsonAppMistakes, jsonStickMistakes), "validate", "config.json")
 }
 
 // areRefused checks that the program refuses each wrong text, in a file of the given name, and that

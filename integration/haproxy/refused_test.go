@@ -23,6 +23,8 @@ import (
 var notBuilt = []string{
 	"not available", "not supported", "TLS is not terminated here", "HAProxy removed it", "only redirects are translated",
 	"the owner of a socket cannot be set", "expected ADDRESS:PORT", "there are no look-around", "a connection cannot change its mode",
+	"is out of allowed range (1-100)", "unexpected argument to store option", "expected more than 0", "out of range: expected a number from 0 to 99",
+	"out of range: expected a whole number from 1 to 65535",
 }
 
 // The files of testdata/refused_here, which HAProxy accepts, use a word named in their first line,

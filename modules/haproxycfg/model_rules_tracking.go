@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -114,7 +115,10 @@ func (t *translation) readCounter(r *rule, word, more string) (err error) {
 	inner, closed := strings.CutSuffix(more, ")")
 	index, counter, both := strings.Cut(inner, ",")
 	if indexed {
-		if r.index, err = strconv.Atoi(index); err != nil || !both || r.index < 0 {
+		if r.index, err = strconv.Atoi(index); err == nil && both && (r.index < 0 || r.index >= rules.MaxElements) {
+			return fmt.Errorf("%s: %d is out of range: expected a number from 0 to %d", name, r.index, rules.MaxElements-1)
+		}
+		if err != nil || !both {
 			kind := name[len(name)-len("gpc"):]
 			return fmt.Errorf("Missing %s ID '%s'. Expects %s(<%s ID>,<Track ID>)", kind, word, name, strings.ToUpper(kind)) //nolint:staticcheck // HAProxy's words
 		}

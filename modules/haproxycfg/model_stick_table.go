@@ -171,7 +171,7 @@ func storeValues(t *translation, table *stickTable, list string) error {
 		if word == "server_key" { // HAProxy adds it to server_id
 			word = tables.Server.String()
 		}
-		s, err := tables.ParseStore(word)
+		s, err := stick.ParseStore(word)
 		if err != nil {
 			return err
 		}

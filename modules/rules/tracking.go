@@ -15,6 +15,9 @@ import (
 // MaxCounters is the largest number of counters that connections can have, as in HAProxy.
 const MaxCounters = 100
 
+// MaxElements is the largest number of elements of gpc and gpt, as in HAProxy.
+const MaxElements = 100
+
 // Tracker lets a counter of a connection track the entry of a key, unless the table is full. The
 // counter must not track one yet.
 type Tracker interface {
@@ -39,8 +42,8 @@ func (r *Rule) validateTracking(action Action) error {
 		return fmt.Errorf("%s: counter %d: expected a number from 0 to %d", r.Action, r.Counter, MaxCounters-1)
 	case r.Index != 0 && !action.hasIndex():
 		return fmt.Errorf("action %s has an index: expected none", r.Action)
-	case r.Index < 0:
-		return fmt.Errorf("%s: index %d: expected a number, zero or more", r.Action, r.Index)
+	case r.Index < 0 || r.Index >= MaxElements:
+		return fmt.Errorf("%s: index %d: expected a number from 0 to %d", r.Action, r.Index, MaxElements-1)
 	case action == track && r.Key == "":
 		return errors.New("track has no key: expected an expression such as src")
 	case action != track && (r.Key != "" || r.Table != ""):

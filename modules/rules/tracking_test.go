@@ -220,7 +220,7 @@ func TestTrackingMistakes(t *testing.T) {
 		`{"action": "track", "key": "src", "value": "1"}`:                      "action track has a value: expected none",
 		`{"action": "track", "key": "src", "var": "sess.a"}`:                   "action track has a var: expected none",
 		`{"action": "sc_inc_gpc0", "key": "src"}`:                              "action sc_inc_gpc0 has a key or a table: expected neither",
-		`{"action": "sc_inc_gpc", "index": -1}`:                                "sc_inc_gpc: index -1: expected a number, zero or more",
+		`{"action": "sc_inc_gpc", "index": -1}`:                                "sc_inc_gpc: index -1: expected a number from 0 to 99",
 		`{"action": "sc_set_gpt0"}`:                                            "sc_set_gpt0 has no value: expected a number, or an expression",
 		`{"action": "sc_set_gpt", "value": "nothing"}`:                         "sc_set_gpt: unknown fetch method 'nothing'",
 		`{"action": "accept", "counter": 1}`:                                   "action accept has a counter, an index, a key or a table: expected none",

@@ -78,32 +78,6 @@ func (t *Table) Config() (tables.Config, error) {
 	return c, c.Validate()
 }
 
-// parseStore parses the values of an entry.
-func parseStore(words []string) (all []tables.Store, err error) {
-	var stored [256]bool
-	for _, word := range words {
-		s, err := tables.ParseStore(word)
-		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-		if stored[s.Data] {
-			return nil, fmt.Errorf("store: %s is given twice", s.Data)
-		}
-		stored[s.Data] = true
-		all = append(all, s)
-	}
-	for array, others := range map[tables.Data][]tables.Data{
-		tables.GPT: {tables.GPT0}, tables.GPC: {tables.GPC0, tables.GPC1}, tables.GPCRate: {tables.GPC0Rate, tables.GPC1Rate},
-	} {
-		for _, other := range others {
-			if stored[array] && stored[other] {
-				return nil, fmt.Errorf("store: %s is an element of %s: expected only one of them", other, array)
-			}
-		}
-	}
-	return all, nil
-}
-
 // Open opens the table in the registry, under a name. It is called while Caddy provisions; see
 // Registry.Open.
 func (t *Table) Open(r *Registry, name string) error {
@@ -203,23 +177,6 @@ func (t *Table) parseStore(d *caddyfile.Dispenser) error {
 		t.Store = append(t.Store, SplitStore(word)...)
 	}
 	return nil
-}
-
-// SplitStore splits a list of values at its commas, except those within parentheses.
-func SplitStore(list string) (words []string) {
-	begin, depth := 0, 0
-	for i, c := range list {
-		switch {
-		case c == '(':
-			depth++
-		case c == ')':
-			depth--
-		case c == ',' && depth == 0:
-			words = append(words, list[begin:i])
-			begin = i + 1
-		}
-	}
-	return append(words, list[begin:])
 }
 
 // Interface guards

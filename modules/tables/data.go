@@ -114,6 +114,20 @@ func (d Data) IsRate() bool { return d < NumData && dataTypes[d].kind.isRate() }
 // IsArray reports whether the kind of value has several elements, numbered from 0.
 func (d Data) IsArray() bool { return d < NumData && dataTypes[d].array }
 
+// form returns the word with its arguments, for messages.
+func (d Data) form() string {
+	switch {
+	case d.IsArray() && d.IsRate():
+		return d.String() + "(NUMBER,PERIOD)"
+	case d.IsArray():
+		return d.String() + "(NUMBER)"
+	case d.IsRate():
+		return d.String() + "(PERIOD)"
+	default:
+		return d.String()
+	}
+}
+
 // ParseData returns the kind of value that HAProxy's word names, without arguments.
 func ParseData(word string) (Data, bool) {
 	for d := range NumData {
@@ -161,10 +175,10 @@ func parseArguments(d Data, args []string) (Store, error) {
 		want++
 	}
 	if len(args) < want {
-		return s, fmt.Errorf("missing argument to store option '%s'", d)
+		return s, fmt.Errorf("missing argument to store option '%s': expected %s", d, d.form())
 	}
 	if len(args) > want {
-		return s, fmt.Errorf("unexpected argument to store option '%s'", d)
+		return s, fmt.Errorf("unexpected argument to store option '%s': expected %s", d, d.form())
 	}
 	if d.IsArray() {
 		n, err := strconv.Atoi(args[0])
@@ -207,14 +221,14 @@ func parsePeriod(text string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseUint(digits, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("parsing period %q: not a number with a unit", text)
+		return 0, fmt.Errorf("period %q: expected a number with a unit, such as 10s or 1m", text)
 	}
 	if n > math.MaxInt32*uint64(time.Millisecond)/uint64(unit) {
-		return 0, fmt.Errorf("period %q is over 2147483647ms", text)
+		return 0, fmt.Errorf("period %q: expected at most 2147483647ms", text)
 	}
 	period := (time.Duration(n)*unit + time.Millisecond - 1).Truncate(time.Millisecond)
 	if period == 0 {
-		return 0, fmt.Errorf("period %q is 0", text)
+		return 0, fmt.Errorf("period %q: expected more than 0, such as 10s", text)
 	}
 	return period, nil
 }
