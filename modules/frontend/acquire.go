@@ -18,7 +18,7 @@ import (
 // acquire leases a server of b and connects to it, with as many retries as the backend allows.
 // server is the first one to try; if empty, the policy picks it.
 func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *ending) {
-	k := c.claimOf(b, server, &claim{session: new(session)})
+	k := c.claimOf(b, server, &claim{session: new(session)}, time.Now())
 	return k, c.whileClientStays(k, c.acquireAndDial)
 }
 
@@ -37,8 +37,9 @@ func (c *connection) whileClientStays(k *claim, attempts func(*claim) *ending) *
 
 // claimOf sets up k, which has nothing but a session, as a claim on a backend, and returns it. It
 // does not block.
-func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *claim {
-	k.began, k.Backend, k.Pauser = time.Now(), b, k
+func (c *connection) claimOf(b *balancer.Backend, server string, k *claim, now time.Time) *claim {
+	k.began, k.Backend, k.Pauser = now, b, k
+	k.Request.Began = now
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
 	k.Request.NextLease = &k.session.lease
 	k.Request.Source, k.Request.Connection = c.sourceForHash(), c

@@ -34,6 +34,7 @@ type connection struct {
 
 	shared  *sessionConfig
 	backend *balancer.Backend // that shared is for
+	entered time.Time         // the backend
 	forced  bool              // see balancer.PersistRule
 	stores  stick.Pending     // in stick tables, once it has a server
 	claim   *claim            // nil before the first attempt to get a server
@@ -101,7 +102,8 @@ func (c *connection) enter(b *balancer.Backend) {
 	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b, c.holds()), b, b.Name()
 	c.setUniqueID()
 	c.shared.beconn.Add(1)
-	c.shared.beconn.rate.Count(time.Now())
+	c.entered = time.Now()
+	c.shared.beconn.rate.Count(c.entered)
 }
 
 // leaveBackend undoes enter, if need be, and records the number of the backend's other

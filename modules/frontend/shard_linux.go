@@ -146,7 +146,7 @@ func (a *shardConn) pass(b *balancer.Backend) relay.Step {
 		return a.end(end)
 	}
 	a.pooled.claimStorage.session = a.session
-	k := c.claimOf(b, server, &a.pooled.claimStorage)
+	k := c.claimOf(b, server, &a.pooled.claimStorage, c.entered)
 	lease := k.TryAcquire()
 	if lease == nil {
 		return a.passOnGoroutine(b)

@@ -87,8 +87,8 @@ func (b *backend) pick(r *Request, isNew bool) *Server {
 	return s
 }
 
-// take returns a lease on a server for a request that is already counted in busy.
-func (b *backend) take(s *Server, r *Request) *Lease {
+// take returns a lease on a server, from now on, for a request that is already counted in busy.
+func (b *backend) take(s *Server, r *Request, now time.Time) *Lease {
 	if s.state.refs == 0 { // its configuration has ended
 		b.bind(s)
 		b.states[s.Name] = s.state
@@ -99,7 +99,6 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 	s.state.sessions.Add(1)
 	s.state.taken.Add(1)
 	b.loadUp(s)
-	now := time.Now()
 	s.state.rate.Count(now)
 	if b.pool.retryBudget != nil && !r.leased {
 		b.attempts.first(now)

@@ -185,7 +185,7 @@ func TestEvictions(t *testing.T) {
 			b := p.lock()
 			defer b.unlock()
 			b.busy++
-			return b.take(p.Servers()[slices.IndexFunc(p.Servers(), func(s *Server) bool { return s.Name == server })], r)
+			return b.take(p.Servers()[slices.IndexFunc(p.Servers(), func(s *Server) bool { return s.Name == server })], r, time.Now())
 		}
 		over, one, late, bak := take("s"), take("s"), take("s"), take("bak")
 		var told []EvictReason

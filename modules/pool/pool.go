@@ -188,7 +188,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 		b.unlock()
 		return nil, err
 	case s != nil && !waits:
-		l := b.take(s, r)
+		l := b.take(s, r, time.Now())
 		b.unlock()
 		return l, nil
 	default:

@@ -27,6 +27,8 @@ type Request struct {
 	Persistent bool
 	// Forced does the same, and ignores Config.Redispatch. It is HAProxy's force-persist.
 	Forced bool
+	// Began is when the request was made, or zero. TryAcquire then looks at no clock.
+	Began time.Time
 	// Priority is the request's place in the queues. It must not change while the request is queued.
 	Priority Priority
 	// NextLease is the memory for the next lease. If it is nil, the first lease is stored in the

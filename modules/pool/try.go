@@ -2,6 +2,8 @@
 
 package pool
 
+import "time"
+
 // lockTries is the number of times that TryAcquire tries to take the backend's lock before it gives
 // up. The lock is usually held for less than a microsecond.
 const lockTries = 64
@@ -33,7 +35,11 @@ func (p *Pool) TryAcquire(r *Request) (l *Lease) {
 		b.mu.Unlock() // not b.unlock: nothing was deferred, and no reference dropped
 	}()
 	if s := b.chooseFree(r); s != nil {
-		return b.take(s, r)
+		now := r.Began
+		if now.IsZero() {
+			now = time.Now()
+		}
+		return b.take(s, r, now)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func (b *backend) grant(w *waiter, s *Server) {
 	q := w.queue
 	b.dequeue(w)
 	q.served++
-	w.lease = b.take(s, w.request)
+	w.lease = b.take(s, w.request, time.Now())
 	b.refs-- // of the wait
 	close(w.ready)
 }
