@@ -81,6 +81,7 @@ func slowClients(s *stage) {
 	after := s.footprint()
 	each := float64(after.rss-before.rss) / float64(n)
 	s.measured(fmt.Sprintf("memory for each of %d", n), "%.1f KB", each/1000)
+	s.must(!full || each <= 2048, "%.0f bytes of memory for each", each)
 	got := s.besides(calm)
 	s.measured("p99 of legitimate clients", "%.1f ms", got.p99())
 	s.must(got.rate() == 100, "legitimate clients: %v", got)
@@ -96,10 +97,14 @@ func slowClients(s *stage) {
 }
 
 // descriptors runs the proxies with that many descriptors, in front of two servers that keep
-// sessions.
+// sessions, which no timeout ends. HAProxy gets the highest maxconn with which it starts.
 func descriptors(n int) func(s *stage) settings {
 	return func(s *stage) settings {
-		set := settings{global: fmt.Sprintf("    maxconn %d\n", n*3/10), wrap: []string{"prlimit", fmt.Sprintf("--nofile=%d:%d", n, n)}}
+		set := settings{
+			global:   fmt.Sprintf("    maxconn %d\n", (n-32)/2),
+			defaults: "    timeout client 10m\n    timeout server 10m\n",
+			wrap:     []string{"prlimit", fmt.Sprintf("--nofile=%d:%d", n, n)},
+		}
 		for i := range 2 {
 			set.backend += fmt.Sprintf("    server s%d %s check inter 200ms fall 2 rise 1\n", i+1, s.listen(origin))
 		}
