@@ -61,7 +61,7 @@ type attack struct {
 }
 
 // attacks are in the order of the table.
-var attacks = slices.Concat(crowdAttacks, floodAttacks, shortageAttacks, limitAttacks, serverAttacks, restartAttacks)
+var attacks = slices.Concat(crowdAttacks, floodAttacks, shortageAttacks, limitAttacks, overloadAttacks, serverAttacks, restartAttacks)
 
 // proxies are attacked in this order in each round.
 var proxies = []string{"HAProxy", "ours"}

@@ -55,6 +55,9 @@ func (s *stage) attackers(kind string, n, atOnce int) *attackerProcess {
 	s.Helper()
 	name := map[string]string{"holds": "stay.example.test", "never reads": "endless.example.test"}[kind]
 	hello := hellotest.Hello(s, cmp.Or(name, "www.example.test"), "h2")
+	if kind == "half" {
+		hello = hellotest.Records(hellotest.Plain(hellotest.SNI("www.example.test")).Pad(longHello).Message(), 1<<14)
+	}
 	r, err := json.Marshal(role{Kind: kind, N: n, AtOnce: atOnce, To: s.address, Hello: hello})
 	if err != nil {
 		s.Fatal(err)
@@ -120,7 +123,11 @@ type attacker struct {
 // attack is over, AtOnce of them at a time.
 var kinds = map[string]func(a *attacker, c *net.TCPConn){
 	"silent": func(a *attacker, c *net.TCPConn) { a.awaitEnd(c) },
-	"drip":   (*attacker).drip,
+	"half": func(a *attacker, c *net.TCPConn) {
+		_, _ = c.Write(a.Hello[:len(a.Hello)-1])
+		a.awaitEnd(c)
+	},
+	"drip": (*attacker).drip,
 	"knocks": func(a *attacker, c *net.TCPConn) {
 		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 		_, _ = c.Write(a.Hello)

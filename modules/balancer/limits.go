@@ -28,7 +28,8 @@ type ProcessLimits struct {
 
 	// Overload says what the process does when it is about to run out of descriptors or memory: on or
 	// off. With on, it shortens inspect delays and idle timeouts to a quarter from 85 percent on, and
-	// accepts no connections from 95 percent on. Default: on.
+	// accepts no connections from 95 percent on. Unfinished hellos have an eighth of the memory; long
+	// ones beyond it are reset. Default: on.
 	Overload string `json:"overload,omitempty"`
 }
 

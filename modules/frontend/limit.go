@@ -55,13 +55,19 @@ var frontendLimits weakRegistry[limitState]
 // unfinished is the number of bytes of unfinished hellos of the process.
 var unfinished atomic.Int64
 
-// hellosShare is the part of the process's memory limit that unfinished hellos may have, at which
-// overload begins.
-const hellosShare = 8
+// hellosShare is the part of the process's memory limit that unfinished hellos may have, and
+// smallHello the bytes of one that are kept even so: nearly all hellos are smaller.
+const (
+	hellosShare = 8
+	smallHello  = 4 << 10
+)
+
+// hellosLimit returns the bytes of unfinished hellos that the process may keep; 0: no limit.
+func hellosLimit() int64 { return limits.MemoryLimit() / hellosShare }
 
 func init() {
-	limits.Overload.Watch(limits.Resource{Name: "unfinished_hellos", Used: func() (used, limit int64) {
-		return unfinished.Load(), limits.MemoryLimit() / hellosShare
+	limits.Overload.Watch(limits.Resource{Name: "unfinished_hellos", Sheds: true, Used: func() (used, limit int64) {
+		return unfinished.Load(), hellosLimit()
 	}})
 	limits.Overload.React(func(s limits.Stage) { relay.Tighten(s != limits.Normal) })
 }
@@ -80,9 +86,6 @@ func UnfinishedHellos() int64 { return unfinished.Load() }
 // activateLimit makes the counts of addresses those of f's limit, and the log of refusals that of
 // f's configuration.
 func (f *Frontend) activateLimit() {
-	if f.Limit == nil {
-		return
-	}
 	if f.Limit.perAddress() {
 		f.limited.addresses.Configure(f.Limit.Period)
 	}
@@ -148,11 +151,23 @@ func (c *connection) keepHello(n int) bool {
 	if more == 0 {
 		return true
 	}
-	if l := c.f.Limit; more > 0 && l != nil && l.UnfinishedHellos > 0 && c.f.limited.hellos.Load()+more > l.UnfinishedHellos && !l.allows(c.record.Client.IP()) {
+	if more > 0 && (c.exceedsLimit(more) || n > smallHello && exceedsProcess(more)) {
 		return false
 	}
 	c.f.limited.hellos.Add(more)
 	unfinished.Add(more)
 	c.input.kept = n
 	return true
+}
+
+// exceedsLimit reports whether more bytes of unfinished hellos are beyond the frontend's limit.
+func (c *connection) exceedsLimit(more int64) bool {
+	l := c.f.Limit
+	return l != nil && l.UnfinishedHellos > 0 && c.f.limited.hellos.Load()+more > l.UnfinishedHellos && !l.allows(c.record.Client.IP())
+}
+
+// exceedsProcess reports whether more bytes of unfinished hellos are beyond what the process keeps.
+func exceedsProcess(more int64) bool {
+	limit := hellosLimit()
+	return limit > 0 && unfinished.Load()+more > limit && !limits.Overload.Off()
 }

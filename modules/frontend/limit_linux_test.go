@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -202,6 +203,45 @@ func TestUnfinishedHellos(t *testing.T) {
 		}
 		l.left(whole)
 		l.left(first)
+		if got := AllCounts()[l.f.Name].Refused; got["unfinished_hellos"] != 1 {
+			l.Errorf("refused: %v", got)
+		}
+	})
+}
+
+// The process keeps long unfinished hellos up to a part of its memory limit, and short ones.
+func TestLongUnfinishedHellos(t *testing.T) {
+	lookForOverload(false)
+	before := debug.SetMemoryLimit(10_000 * hellosShare)
+	defer func() {
+		debug.SetMemoryLimit(before)
+		lookForOverload(true)
+	}()
+	long := hellotest.Plain(hellotest.SNI("a.example.test")).Pad(9000).Raw()
+	eachLimited(t, Config{}, func(l limitTest) {
+		keeps := func(n int64) {
+			l.Helper()
+			for over := time.Now().Add(time.Minute); l.f.limited.hellos.Load() != n; time.Sleep(time.Millisecond) {
+				if time.Now().After(over) {
+					l.Fatalf("%d bytes are counted, want %d", l.f.limited.hellos.Load(), n)
+				}
+			}
+		}
+		first := l.connect(long[:8000])
+		keeps(8000)
+		l.reset(l.connect(long[:8000]))
+		keeps(8000)
+		small, whole := l.connect(long[:4000]), l.connect(hellotest.Hello(l, "a.example.test"))
+		keeps(12_000)
+		l.served(whole)
+		first.Close()
+		keeps(4000)
+		if _, err := small.Write(long[4000:]); err != nil {
+			l.Fatal(err)
+		}
+		l.served(small)
+		l.left(small)
+		l.left(whole)
 		if got := AllCounts()[l.f.Name].Refused; got["unfinished_hellos"] != 1 {
 			l.Errorf("refused: %v", got)
 		}

@@ -43,6 +43,9 @@ type Resource struct {
 	Used func() (used, limit int64)
 	// Paces says that accepting follows the resource by itself, so that all of it may be used.
 	Paces bool
+	// Sheds says that connections which would use too much of it are refused, so that the stage is
+	// Tight at most.
+	Sheds bool
 	// Reclaim gives back unused parts, if that may take long by itself. It is called from time to time
 	// while accepting pauses because of the resource. nil: there is nothing to do.
 	Reclaim func()
@@ -92,6 +95,9 @@ func (o *OverloadState) React(f func(Stage)) { o.reactions = append(o.reactions,
 
 // Stage returns the stage.
 func (o *OverloadState) Stage() Stage { return Stage(o.stage.Load()) }
+
+// Off reports whether the stage is always Normal.
+func (o *OverloadState) Off() bool { return o.off.Load() }
 
 // Closed reports whether no connection is to be accepted.
 func (o *OverloadState) Closed() bool { return o.closed.Load() }
@@ -161,7 +167,9 @@ func (o *OverloadState) assess() (c Change, closed bool, reclaim func()) {
 			r.stage = Normal
 			continue
 		}
-		r.stage = stageOf(used*100/limit, r.stage, r.Paces)
+		if r.stage = stageOf(used*100/limit, r.stage, r.Paces); r.Sheds {
+			r.stage = min(r.stage, Tight)
+		}
 		if r.stage == Paused && !r.Paces {
 			closed, reclaim = true, r.Reclaim
 		}

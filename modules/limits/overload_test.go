@@ -106,6 +106,8 @@ func TestStageOfAnother(t *testing.T) {
 	var o OverloadState
 	o.Watch(Resource{Name: "memory", Used: func() (int64, int64) { return memory, 100 }, Reclaim: func() { reclaimed++ }})
 	o.Watch(Resource{Name: "descriptors", Paces: true, Used: func() (int64, int64) { return 80, 100 }})
+	hellos := int64(0)
+	o.Watch(Resource{Name: "hellos", Sheds: true, Used: func() (int64, int64) { return hellos, 100 }})
 	var reported []Change
 	look := func() { o.look(func(c Change) { reported = append(reported, c) }) }
 	for range 2 * repeatEvery {
@@ -121,7 +123,11 @@ func TestStageOfAnother(t *testing.T) {
 	if o.Stage() != Tight || o.Closed() || reclaimed != 2 {
 		t.Errorf("at 80 %%: %v, closed: %v, reclaimed %d times", o.Stage(), o.Closed(), reclaimed)
 	}
-	memory = 10
+	memory, hellos = 10, 120
+	if look(); o.Stage() != Tight || o.Closed() {
+		t.Errorf("at 120 %% of what sheds: %v, closed: %v", o.Stage(), o.Closed())
+	}
+	hellos = 74
 	look()
 	if o.Stage() != Normal || len(reported) != 3 {
 		t.Errorf("at 10 %%: %v after %+v", o.Stage(), reported)
