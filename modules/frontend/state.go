@@ -33,7 +33,7 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 		return backendAnswer(q)
 	case sample.ObjectServer:
 		return serverAnswer(q)
-	case sample.ObjectTable:
+	case sample.ObjectTable, sample.ObjectEntry:
 		return sample.Value{}, false
 	case sample.ObjectConnection:
 	}

@@ -65,6 +65,9 @@ func (t *translation) validateQuestions() {
 
 // validateQuestion returns an error message for a question, or nothing.
 func (t *translation) validateQuestion(q question) string {
+	if q.About == sample.ObjectEntry {
+		return ""
+	}
 	if q.About == sample.ObjectTable {
 		return t.validateTableQuestion(q)
 	}

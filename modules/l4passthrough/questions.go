@@ -18,8 +18,8 @@ import (
 // validateQuestions returns an error if rules ask about an object that does not exist.
 func (h *Handler) validateQuestions(app *balancer.App) error {
 	for i, ruleset := range []*rules.Config{&h.earlyRules[0], &h.earlyRules[1], h.Content} {
-		if err := h.validateRules(app, h.Name, ruleset); err != nil {
-			name := []string{"connection", "session", "content"}[i]
+		name := []string{"connection", "session", "content"}[i]
+		if err := h.validateRules(app, h.Name, name, ruleset); err != nil {
 			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
 		}
 	}
@@ -36,7 +36,7 @@ func (h *Handler) validateQuestions(app *balancer.App) error {
 			name    string
 			ruleset *rules.Config
 		}{{"content", b.Content}, {"response", b.Response}} {
-			if err := h.validateRules(app, name, of.ruleset); err != nil {
+			if err := h.validateRules(app, name, of.name, of.ruleset); err != nil {
 				return options.Locate(b.Origin.Of(of.name, 0), fmt.Errorf("backend %q: %s: %w", name, of.name, err))
 			}
 		}
@@ -70,7 +70,7 @@ func (h *Handler) frontends() []string {
 	return h.placement.names
 }
 
-func (h *Handler) validateRules(app *balancer.App, section string, ruleset *rules.Config) error {
+func (h *Handler) validateRules(app *balancer.App, section, kind string, ruleset *rules.Config) error {
 	if ruleset == nil {
 		return nil
 	}
@@ -83,6 +83,7 @@ func (h *Handler) validateRules(app *balancer.App, section string, ruleset *rule
 		if err := validateTracking(app, section, r); err != nil {
 			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
+		h.warnUnstored(app, section, kind, r)
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func (h *Handler) validateQuestion(app *balancer.App, section string, q sample.Q
 		if err := app.ValidateTable(name); err != nil {
 			return fmt.Errorf("%s: %w", q.Fetch, err)
 		}
-	case sample.ObjectConnection:
+	case sample.ObjectConnection, sample.ObjectEntry:
 	}
 	return nil
 }

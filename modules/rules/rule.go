@@ -130,6 +130,9 @@ func (r *Rule) Questions() []sample.Question {
 	if r.action == track {
 		all = append(all, sample.Question{Fetch: r.Action, About: sample.ObjectTable, Proxy: r.Table})
 	}
+	if value := r.action.entryValue(r.Index); value.Is {
+		all = append(all, sample.Question{Fetch: r.Action, About: sample.ObjectEntry, Counter: r.Counter, Value: value})
+	}
 	if r.value != nil {
 		all = append(all, r.value.Questions()...)
 	}

@@ -33,6 +33,29 @@ func (a Action) hasIndex() bool { return a == scIncGPC || a == scAddGPC || a == 
 // hasNumber reports whether the action has a number, or an expression in place of it.
 func (a Action) hasNumber() bool { return a == scAddGPC || a == scSetGPT || a == scSetGPT0 }
 
+// entryValue returns the value of an entry that the action changes.
+func (a Action) entryValue(index int) sample.EntryValue {
+	switch a {
+	case scIncGPC0:
+		return sample.EntryValue{Data: tables.GPC0, Is: true}
+	case scIncGPC1:
+		return sample.EntryValue{Data: tables.GPC1, Is: true}
+	case scIncGPC, scAddGPC:
+		return sample.EntryValue{Data: tables.GPC, Index: index, Is: true}
+	case scSetGPT0:
+		return sample.EntryValue{Data: tables.GPT0, Is: true}
+	case scSetGPT:
+		return sample.EntryValue{Data: tables.GPT, Index: index, Is: true}
+	default:
+		return sample.EntryValue{}
+	}
+}
+
+// Tracks returns the table of an action track, "" for that of the section, and its counter.
+func (r *Rule) Tracks() (table string, counter int, ok bool) {
+	return r.Table, r.Counter, r.action == track
+}
+
 // validateTracking validates the fields of actions about what the connection tracks.
 func (r *Rule) validateTracking(action Action) error {
 	switch {

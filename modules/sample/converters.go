@@ -20,6 +20,7 @@ type converter struct {
 
 	table   func(a args) (string, bool) // this and the next as in fetch
 	changes bool
+	value   func(args) (c counter, of int)
 
 	build func(l *Loader, a args) (convertFunc, error)
 }

@@ -74,6 +74,7 @@ func addCounterConverter(group map[string]converter, name string, c, rate counte
 	}
 	group[name] = converter{
 		args: list, in: typeAny, out: typeInt, note: c.note + ", for the value in a table", table: tableAt(position), changes: mode == creates,
+		value: func(a args) (counter, int) { return c.at(a[0].number), 0 },
 		build: func(_ *Loader, a args) (convertFunc, error) {
 			c, rate, table := c.at(a[0].number), rate.at(a[0].number), a.text(position)
 			return func(in *Input, v Value, _ bool) (Value, bool) {

@@ -77,7 +77,7 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 		e.questions = append(e.questions, f.query(list))
 	}
 	e.changes, e.tracked = f.changes, f.tracked
-	e.askForTable(name, f.table, list)
+	e.askForTable(name, f.table, f.value, list)
 	if e.sample, err = f.build(list); err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("invalid args in fetch method '%s' : %w", name, err)
 	}
@@ -129,19 +129,30 @@ func (l *Loader) readStep(e *Expression, text string, at int) (name string, end 
 		return name, end, fmt.Errorf("invalid args in converter '%s' : %w", name, err)
 	}
 	e.changes = e.changes || c.changes
-	e.askForTable(name, c.table, list)
+	e.askForTable(name, c.table, c.value, list)
 	e.converters = append(e.converters, converterCall{c.in, convert})
 	e.out = c.out
 	return name, end, nil
 }
 
-// askForTable adds the stick table of a fetch or a converter to the questions.
-func (e *Expression) askForTable(name string, of func(args) (string, bool), list args) {
+// askForTable adds the stick table of a fetch or a converter to the questions, or else the entry
+// that the connection tracks, with the value that it is about.
+func (e *Expression) askForTable(name string, of func(args) (string, bool), value func(args) (counter, int), list args) {
 	if of == nil {
 		return
 	}
-	if table, ok := of(list); ok {
-		e.questions = append(e.questions, Question{Fetch: name, About: ObjectTable, Proxy: table})
+	q := Question{Fetch: name, About: ObjectTable}
+	table, named := of(list)
+	q.Proxy = table
+	if value != nil {
+		c, counter := value(list)
+		q.Value = EntryValue{c.data, c.index, true}
+		if !named {
+			q.About, q.Counter = ObjectEntry, counter
+		}
+	}
+	if named || q.About == ObjectEntry {
+		e.questions = append(e.questions, q)
 	}
 }
 

@@ -82,10 +82,12 @@ func addCounterFetches(all map[string]fetch, name, note string, c, rate counter,
 	if c.general {
 		all["sc_"+name] = fetch{
 			args: takes(2, argInt, argInt, argTable), out: typeInt, note: note + ", by its number and that of the counter", table: tableAt(2), changes: changes,
+			value: func(a args) (counter, int) { return c.at(a[0].number), counterNumber(a[1].number) },
 			build: func(a args) (fetchFunc, error) { return entry(a), nil },
 		}
 		all["src_"+name] = fetch{
 			args: takes(2, argInt, argTable), out: typeInt, note: note + ", by its number, " + ofSource, table: tableAt(1), changes: changes,
+			value: func(a args) (counter, int) { return c.at(a[0].number), 0 },
 			build: func(a args) (fetchFunc, error) {
 				return fetchCounter(entryOfSource(a.text(1), mode), c.at(a.integer(0, 0)), rate.at(a.integer(0, 0)), do), nil
 			},
@@ -94,10 +96,12 @@ func addCounterFetches(all map[string]fetch, name, note string, c, rate counter,
 	}
 	all["sc_"+name] = fetch{
 		args: takes(1, argInt, argTable), out: typeInt, note: note + ", of the entry that a counter tracks", table: tableAt(1), changes: changes,
+		value: func(a args) (counter, int) { return c, counterNumber(a[0].number) },
 		build: func(a args) (fetchFunc, error) { return entry(a), nil },
 	}
 	all["src_"+name] = fetch{
 		args: takes(1, argTable), out: typeInt, note: note + ", " + ofSource, table: tableAt(0), changes: changes,
+		value: func(args) (counter, int) { return c, 0 },
 		build: func(a args) (fetchFunc, error) {
 			return fetchCounter(entryOfSource(a.text(0), mode), c, rate, do), nil
 		},
@@ -105,6 +109,7 @@ func addCounterFetches(all map[string]fetch, name, note string, c, rate counter,
 	for k := range shortCounters {
 		all[shortPrefix(k)+name] = fetch{
 			args: takes(0, argTable), out: typeInt, note: note + ", of the entry that the counter " + strconv.Itoa(k) + " tracks", table: tableAt(0), changes: changes,
+			value: func(args) (counter, int) { return c, k },
 			build: func(a args) (fetchFunc, error) { return entry(withCounter(k, a)), nil },
 		}
 	}

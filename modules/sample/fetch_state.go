@@ -2,7 +2,11 @@
 
 package sample
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
+)
 
 // A State answers queries about the process and about the connection. Answers change over time, so
 // it is queried again at each evaluation.
@@ -19,6 +23,17 @@ type Question struct {
 	// Proxy and Server are names from the fetch's argument. An empty Proxy is the section that
 	// contains the expression.
 	Proxy, Server string
+	// Value is the value of an entry of a stick table that the fetch reads or changes.
+	Value EntryValue
+	// Counter is that of the connection, if the question is about ObjectEntry.
+	Counter int
+}
+
+// EntryValue is a value of an entry of a stick table.
+type EntryValue struct {
+	Data  tables.Data
+	Index int  // of an array
+	Is    bool // false: there is no value
 }
 
 // An Object is a kind of object that a [Question] can be about.
@@ -31,6 +46,7 @@ const (
 	ObjectBackend
 	ObjectServer // a server of a backend
 	ObjectTable  // a stick table, which [Tables] has
+	ObjectEntry  // the entry that a counter of the connection tracks
 )
 
 // stateGroups are the fetches that query the State, by the object that they query it about.
@@ -102,7 +118,7 @@ func stateFetch(about Object, name string, f fetch) fetch {
 		f.args = takes(1, argBackend)
 	case ObjectServer:
 		f.args = takes(1, argServer)
-	case ObjectConnection, ObjectTable:
+	case ObjectConnection, ObjectTable, ObjectEntry:
 	}
 	f.build = func(a args) (fetchFunc, error) {
 		q := f.query(a)

@@ -17,17 +17,17 @@ func (e *echo) Answer(q Question) (Value, bool) {
 
 func TestQuestions(t *testing.T) {
 	for text, want := range map[string]Question{
-		"nbsrv(b)":           {"nbsrv", ObjectBackend, "b", ""},
-		"nbsrv":              {"nbsrv", ObjectBackend, "", ""},
-		"queue()":            {"queue", ObjectBackend, "", ""},
-		"fe_conn(f)":         {"fe_conn", ObjectFrontend, "f", ""},
-		"srv_is_up(b/s)":     {"srv_is_up", ObjectServer, "b", "s"},
-		"srv_is_up(s)":       {"srv_is_up", ObjectServer, "", "s"},
-		"srv_conn(b/s/t)":    {"srv_conn", ObjectServer, "b", "s/t"},
-		"act_conn":           {"act_conn", ObjectConnection, "", ""},
-		"be_name":            {"be_name", ObjectConnection, "", ""},
-		"str(b),nbsrv":       {"nbsrv", ObjectBackend, "b", ""},
-		"str(b/s),srv_queue": {"srv_queue", ObjectServer, "b", "s"},
+		"nbsrv(b)":           {Fetch: "nbsrv", About: ObjectBackend, Proxy: "b", Server: ""},
+		"nbsrv":              {Fetch: "nbsrv", About: ObjectBackend, Proxy: "", Server: ""},
+		"queue()":            {Fetch: "queue", About: ObjectBackend, Proxy: "", Server: ""},
+		"fe_conn(f)":         {Fetch: "fe_conn", About: ObjectFrontend, Proxy: "f", Server: ""},
+		"srv_is_up(b/s)":     {Fetch: "srv_is_up", About: ObjectServer, Proxy: "b", Server: "s"},
+		"srv_is_up(s)":       {Fetch: "srv_is_up", About: ObjectServer, Proxy: "", Server: "s"},
+		"srv_conn(b/s/t)":    {Fetch: "srv_conn", About: ObjectServer, Proxy: "b", Server: "s/t"},
+		"act_conn":           {Fetch: "act_conn", About: ObjectConnection, Proxy: "", Server: ""},
+		"be_name":            {Fetch: "be_name", About: ObjectConnection, Proxy: "", Server: ""},
+		"str(b),nbsrv":       {Fetch: "nbsrv", About: ObjectBackend, Proxy: "b", Server: ""},
+		"str(b/s),srv_queue": {Fetch: "srv_queue", About: ObjectServer, Proxy: "b", Server: "s"},
 	} {
 		e := mustExpression(t, new(Loader), text)
 		state := new(echo)
@@ -48,7 +48,7 @@ func TestQuestions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nbsrv := Question{"nbsrv", ObjectBackend, "b", ""}
+	nbsrv := Question{Fetch: "nbsrv", About: ObjectBackend, Proxy: "b", Server: ""}
 	if !slices.Equal(acl.Questions(), []Question{nbsrv}) || acl.Needs() != 0 || f.Needs() != NeedsBackend ||
 		!slices.Equal(f.Questions(), []Question{nbsrv, {Fetch: "be_name"}}) {
 		t.Errorf("%v, %v", acl.Questions(), f.Questions())

@@ -45,9 +45,10 @@ type fetch struct {
 	// eachValue yields the values that an ACL compares one after the other; nil: only the result.
 	eachValue func(a args) func(*Input) iter.Seq[Value]
 
-	changes     bool // evaluating it changes a counter
-	tracked     bool // it is about an entry that the connection tracks
-	termination bool // it needs a TLS connection that ends at the proxy
+	changes     bool                           // evaluating it changes a counter
+	tracked     bool                           // it is about an entry that the connection tracks
+	value       func(args) (c counter, of int) // of an entry; of is the counter that tracks it
+	termination bool                           // it needs a TLS connection that ends at the proxy
 
 	query func(a args) Question       // its query to the State; nil: no query
 	table func(a args) (string, bool) // the name of its stick table, if it has one; nil: never

@@ -141,7 +141,7 @@ func TestTableServerID(t *testing.T) {
 	state := new(echo)
 	in.State = state
 	v, _ := mustExpression(t, new(Loader), "src,table_server_id(own)").Eval(in)
-	if v.Int() != 7 || !slices.Equal(state.asked, []Question{{"srv_id", ObjectServer, "own", "s1"}}) {
+	if v.Int() != 7 || !slices.Equal(state.asked, []Question{{Fetch: "srv_id", About: ObjectServer, Proxy: "own", Server: "s1"}}) {
 		t.Errorf("%v, %v", v, state.asked)
 	}
 }
@@ -167,15 +167,18 @@ func TestCountersCreate(t *testing.T) {
 
 func TestTableQuestions(t *testing.T) {
 	for text, want := range map[string][]Question{
-		"sc0_conn_cnt":              nil,
-		"sc0_conn_cnt(t)":           {{"sc0_conn_cnt", ObjectTable, "t", ""}},
-		"sc_get_gpc(1,0,t)":         {{"sc_get_gpc", ObjectTable, "t", ""}},
-		"src_conn_cnt":              {{"src_conn_cnt", ObjectTable, "", ""}},
-		"src_get_gpc(1,t)":          {{"src_get_gpc", ObjectTable, "t", ""}},
-		"table_cnt(t)":              {{"table_cnt", ObjectTable, "t", ""}},
-		"src,in_table(t)":           {{"in_table", ObjectTable, "t", ""}},
-		"src,table_gpc(1,t),add(1)": {{"table_gpc", ObjectTable, "t", ""}},
-		"src_updt_conn_cnt(p/t)":    {{"src_updt_conn_cnt", ObjectTable, "p/t", ""}},
+		"sc0_tracked":               nil,
+		"sc_get_gpt(2,1)":           {{Fetch: "sc_get_gpt", About: ObjectEntry, Counter: 1, Value: EntryValue{Data: tables.GPT, Index: 2, Is: true}}},
+		"sc2_inc_gpc0":              {{Fetch: "sc2_inc_gpc0", About: ObjectEntry, Counter: 2, Value: EntryValue{Data: tables.GPC0, Is: true}}},
+		"sc0_conn_cnt":              {{Fetch: "sc0_conn_cnt", About: ObjectEntry, Value: EntryValue{Data: tables.ConnCount, Is: true}}},
+		"sc0_conn_cnt(t)":           {{Fetch: "sc0_conn_cnt", About: ObjectTable, Proxy: "t", Value: EntryValue{Data: tables.ConnCount, Is: true}}},
+		"sc_get_gpc(1,0,t)":         {{Fetch: "sc_get_gpc", About: ObjectTable, Proxy: "t", Value: EntryValue{Data: tables.GPC, Index: 1, Is: true}}},
+		"src_conn_cnt":              {{Fetch: "src_conn_cnt", About: ObjectTable, Value: EntryValue{Data: tables.ConnCount, Is: true}}},
+		"src_get_gpc(1,t)":          {{Fetch: "src_get_gpc", About: ObjectTable, Proxy: "t", Value: EntryValue{Data: tables.GPC, Index: 1, Is: true}}},
+		"table_cnt(t)":              {{Fetch: "table_cnt", About: ObjectTable, Proxy: "t"}},
+		"src,in_table(t)":           {{Fetch: "in_table", About: ObjectTable, Proxy: "t"}},
+		"src,table_gpc(1,t),add(1)": {{Fetch: "table_gpc", About: ObjectTable, Proxy: "t", Value: EntryValue{Data: tables.GPC, Index: 1, Is: true}}},
+		"src_updt_conn_cnt(p/t)":    {{Fetch: "src_updt_conn_cnt", About: ObjectTable, Proxy: "p/t"}},
 	} {
 		if got := mustExpression(t, new(Loader), text).Questions(); !slices.Equal(got, want) {
 			t.Errorf("%s: %v", text, got)
