@@ -90,6 +90,9 @@ func Split(line []byte) (Severity, []byte) {
 	}
 	object, isJSON := bytes.CutPrefix(line, []byte(`{"level":`))
 	_, console, isConsole := bytes.Cut(line[:min(len(line), consoleLevel)], []byte("\t"))
+	if _, uncolored, colored := bytes.Cut(console, []byte("m")); colored && console[0] == '\x1b' {
+		console = uncolored
+	}
 	for _, l := range levels {
 		switch {
 		case isJSON && bytes.HasPrefix(object, l.json), !isJSON && isConsole && bytes.HasPrefix(console, l.console):

@@ -69,6 +69,7 @@ func TestSplit(t *testing.T) {
 		{`{"level":"debug"}`, `{"level":"debug"}`, Debug},
 		{`{"ts":1,"level":"error"}`, `{"ts":1,"level":"error"}`, Info},
 		{"2026/11/30 10:00:00.000\tERROR\thttp\tfailed", "2026/11/30 10:00:00.000\tERROR\thttp\tfailed", Error},
+		{"2026/11/30 10:00:00.000\t\x1b[31mERROR\x1b[0m\tx", "2026/11/30 10:00:00.000\t\x1b[31mERROR\x1b[0m\tx", Error},
 		{"1.764\tWARN\tx", "1.764\tWARN\tx", Warning},
 		{"plain ERROR text", "plain ERROR text", Info},
 		{"", "", Info},
