@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap/buffer"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+func init() {
+	caddy.RegisterModule(new(Encoder))
+}
+
+// Encoder writes the lines of connections as HAProxy does with option tcplog. Of other entries it
+// writes the logger's name, the message and the fields as JSON.
+type Encoder struct {
+	// Priority makes each line begin with <N>, its severity, which systemd and the writer syslog read:
+	// 6 for info, 4 for warn, 3 for error.
+	Priority bool `json:"priority,omitempty"`
+
+	zapcore.Encoder `json:"-"` // of the fields that loggers have, as JSON
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Encoder) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "caddy.logging.encoders.tcplog",
+		New: func() caddy.Module { return new(Encoder) },
+	}
+}
+
+// Provision sets up the encoder.
+func (e *Encoder) Provision(caddy.Context) error {
+	e.Encoder = zapcore.NewJSONEncoder(zapcore.EncoderConfig{
+		SkipLineEnding: true,
+		EncodeDuration: zapcore.SecondsDurationEncoder,
+		EncodeTime:     zapcore.ISO8601TimeEncoder,
+	})
+	return nil
+}
+
+// UnmarshalCaddyfile sets up the encoder. Syntax:
+//
+//	tcplog {
+//	    priority
+//	}
+func (e *Encoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the encoder's name
+	return options.Table{"priority": options.Flag(&e.Priority)}.ParseBlock(d)
+}
+
+// Clone implements zapcore.Encoder.
+func (e *Encoder) Clone() zapcore.Encoder {
+	return &Encoder{Priority: e.Priority, Encoder: e.Encoder.Clone()}
+}
+
+var buffers = buffer.NewPool()
+
+// EncodeEntry implements zapcore.Encoder.
+func (e *Encoder) EncodeEntry(at zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	b := buffers.Get()
+	if e.Priority {
+		b.AppendByte('<')
+		b.AppendByte(severity(at.Level))
+		b.AppendByte('>')
+	}
+	for _, f := range fields {
+		if line, ok := f.Interface.(*entry); ok {
+			r := line.record()
+			var room [256]byte
+			_, _ = b.Write(append(r.appendLine(room[:0]), '\n'))
+			return b, nil
+		}
+	}
+	if at.LoggerName != "" {
+		b.AppendString(at.LoggerName)
+		b.AppendString(": ")
+	}
+	b.AppendString(oneLine(at.Message))
+	all, err := e.Encoder.EncodeEntry(zapcore.Entry{Level: at.Level, Time: at.Time}, fields)
+	if err != nil {
+		b.Free()
+		return nil, err
+	}
+	defer all.Free()
+	if text := all.String(); text != "{}" {
+		b.AppendByte(' ')
+		b.AppendString(text)
+	}
+	b.AppendByte('\n')
+	return b, nil
+}
+
+// oneLine returns the text, with escapes if it has characters that are not printable.
+func oneLine(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	return strings.Trim(strconv.Quote(text), `"`)
+}
+
+// severity returns the digit of a level's severity.
+func severity(l zapcore.Level) byte {
+	switch {
+	case l <= zapcore.DebugLevel:
+		return '7'
+	case l == zapcore.InfoLevel:
+		return '6'
+	case l == zapcore.WarnLevel:
+		return '4'
+	case l == zapcore.ErrorLevel:
+		return '3'
+	default:
+		return '2'
+	}
+}
+
+// haproxyDate is HAProxy's layout of %t.
+const haproxyDate = "02/Jan/2006:15:04:05.000"
+
+// noServer stands for the server of a connection that did not get one.
+const noServer = "<NOSRV>"
+
+// appendLine appends the record as option tcplog writes it:
+//
+//	%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq
+func (r *Record) appendLine(b []byte) []byte {
+	b = append(r.Client.appendPlain(b), " ["...)
+	b = append(r.Accepted.Local().AppendFormat(b, haproxyDate), "] "...)
+	b = append(append(b, r.Frontend...), ' ')
+	backend, server := r.Backend, r.Server
+	if backend == "" {
+		backend = r.Frontend
+	}
+	if server == "" {
+		server = noServer
+	}
+	b = append(append(append(append(b, backend...), '/'), server...), ' ')
+	b = appendNumbers(b, r.waited(), milliseconds(r.Connect), milliseconds(r.Duration))
+	b = strconv.AppendInt(append(b, ' '), r.Out, 10)
+	b = append(append(append(b, ' '), r.End.Letters()...), ' ')
+	b = append(appendNumbers(b, r.ActConn, r.FEConn, r.BEConn, r.SrvConn), '/')
+	if r.Redispatched {
+		b = append(b, '+')
+	}
+	b = strconv.AppendInt(b, int64(r.Retries), 10)
+	return appendNumbers(append(b, ' '), int64(r.ServerQueue), int64(r.BackendQueue))
+}
+
+// waited returns HAProxy's %Tw: the milliseconds from accept until there was a server, and one
+// more, as in HAProxy's mode tcp.
+func (r *Record) waited() int64 {
+	if r.Queue == NotReached {
+		return -1
+	}
+	return milliseconds(max(r.HelloWait, 0)+r.Queue) + 1
+}
+
+func milliseconds(d time.Duration) int64 {
+	if d == NotReached {
+		return -1
+	}
+	return d.Milliseconds()
+}
+
+// appendNumbers appends numbers with slashes between.
+func appendNumbers(b []byte, numbers ...int64) []byte {
+	for i, n := range numbers {
+		if i > 0 {
+			b = append(b, '/')
+		}
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return b
+}
+
+// appendPlain appends the address as HAProxy writes %ci:%cp: IPv6 without brackets.
+func (a Addr) appendPlain(b []byte) []byte {
+	switch {
+	case a.ip.IsValid():
+		b = append(a.ip.Addr().AppendTo(b), ':')
+		return strconv.AppendUint(b, uint64(a.ip.Port()), 10)
+	default:
+		return append(b, "unix:1"...)
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Module          = (*Encoder)(nil)
+	_ caddy.Provisioner     = (*Encoder)(nil)
+	_ caddyfile.Unmarshaler = (*Encoder)(nil)
+	_ zapcore.Encoder       = (*Encoder)(nil)
+)

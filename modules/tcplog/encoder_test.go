@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import (
+	"bytes"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+// encoder returns the encoder of a Caddyfile.
+func encoder(t *testing.T, text string) *Encoder {
+	t.Helper()
+	e := new(Encoder)
+	if err := e.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Provision(caddy.Context{}); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestHAProxysLine compares with lines of HAProxy.
+func TestHAProxysLine(t *testing.T) {
+	accepted := time.Date(2026, 11, 2, 9, 3, 4, 110_900_000, time.Local)
+	served := Record{
+		Frontend: "f0", Backend: "ba", Server: "A", Client: AddrOf(client), Accepted: accepted,
+		HelloWait: 300 * time.Millisecond, Queue: 0, Connect: 0, Duration: 301 * time.Millisecond, Out: 2,
+		ActConn: 1, FEConn: 1, End: Complete, EndedBy: relay.Server,
+	}
+	with := func(change func(r *Record)) Record {
+		r := served
+		change(&r)
+		return r
+	}
+	for _, c := range []struct {
+		name string
+		r    Record
+		want string
+	}{
+		{"served", served, "192.0.2.7:50123 [02/Nov/2026:09:03:04.110] f0 ba/A 301/0/301 2 -- 1/1/0/0/0 0/0\n"},
+		{"no server was chosen", with(func(r *Record) {
+			r.Backend, r.Server, r.HelloWait, r.Queue, r.Connect, r.Duration, r.Out, r.End = "", "", NotReached, NotReached, NotReached, 200*time.Millisecond, 0, ClientLeft
+		}), "192.0.2.7:50123 [02/Nov/2026:09:03:04.110] f0 f0/<NOSRV> -1/-1/200 0 CR 1/1/0/0/0 0/0\n"},
+		{"redispatched after a wait in two queues", with(func(r *Record) {
+			r.HelloWait, r.Queue, r.Connect, r.Duration = 0, 20*time.Millisecond, 3*time.Millisecond, 2*time.Second
+			r.Retries, r.Redispatched, r.ServerQueue, r.BackendQueue, r.BEConn, r.SrvConn = 3, true, 2, 1, 5, 4
+		}), "192.0.2.7:50123 [02/Nov/2026:09:03:04.110] f0 ba/A 21/3/2000 2 -- 1/1/5/4/+3 2/1\n"},
+		{"IPv6", with(func(r *Record) { r.Client = AddrOf(local) }), "2001:db8::1:443 [02/Nov/2026:09:03:04.110] f0 ba/A 301/0/301 2 -- 1/1/0/0/0 0/0\n"},
+		{"a Unix socket", with(func(r *Record) { r.Client = AddrOf(&net.UnixAddr{Name: "@", Net: "unix"}) }), "unix:1 [02/Nov/2026:09:03:04.110] f0 ba/A 301/0/301 2 -- 1/1/0/0/0 0/0\n"},
+	} {
+		for text, prefix := range map[string]string{"tcplog": "", "tcplog {\n priority\n}": "<6>"} {
+			var line bytes.Buffer
+			writeTo(zap.New(zapcore.NewCore(encoder(t, text), zapcore.AddSync(&line), zapcore.DebugLevel)), &c.r)
+			if got := line.String(); got != prefix+c.want {
+				t.Errorf("%s:\n%swant\n%s", c.name, got, prefix+c.want)
+			}
+		}
+	}
+}
+
+func TestOtherEntries(t *testing.T) {
+	var line bytes.Buffer
+	logger := zap.New(zapcore.NewCore(encoder(t, "tcplog {\n priority\n}"), zapcore.AddSync(&line), zapcore.DebugLevel)).Named("passthrough")
+	logger.Info("reloaded")
+	logger.With(zap.String("backend", "web")).Warn("server is down", zap.String("server", "s1"), zap.Duration("after", time.Second))
+	logger.Error("new\nline", zap.String("name", "a\n\x1b[31m"))
+	const want = "<6>passthrough: reloaded\n" +
+		`<4>passthrough: server is down {"backend":"web","server":"s1","after":1}` + "\n" +
+		`<3>passthrough: new\nline ` + `{"name":"a\n\u001b[31m"}` + "\n"
+	if got := line.String(); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+func BenchmarkHAProxysLine(b *testing.B) {
+	r := New("tls", client, local)
+	r.Backend, r.Server, r.Address, r.Accepted = "web", "s2", "10.0.0.2:443", time.Now()
+	e := new(Encoder)
+	_ = e.Provision(caddy.Context{})
+	logger := zap.New(zapcore.NewCore(e, zapcore.AddSync(discard{}), zapcore.DebugLevel))
+	b.ReportAllocs()
+	for b.Loop() {
+		writeTo(logger, &r)
+	}
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
