@@ -35,12 +35,13 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 
 // openHere works like openTCP, in the namespace of the calling thread.
 func openHere(ctx context.Context, a address, o socketOptions) (*tcpKernel, error) {
+	bound := portBoundHere(a) // asked first: another socket may close meanwhile
 	k, err := bindTCP(a, o, nil)
 	switch {
 	case err == nil:
 		err = k.applyBacklog()
 	case !errors.Is(err, unix.EADDRINUSE):
-	case portBoundHere(a):
+	case bound:
 		k, err = withReusePort(a, func() (*tcpKernel, error) { return bindDeferred(a, o) })
 	case hasPlainListener(a):
 		if c, ok := ctx.(caddy.Context); ok { // it may be of the same configuration

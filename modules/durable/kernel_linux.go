@@ -228,6 +228,8 @@ func (k *tcpKernel) watch(o relay.ListenOptions) (stop, wake func(), err error) 
 
 // Close closes the kernel socket.
 func (k *tcpKernel) Close() error {
+	ports.Lock()
+	defer ports.Unlock()
 	k.unregister()
 	return k.file.Close()
 }

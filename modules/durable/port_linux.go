@@ -47,10 +47,9 @@ func (k *tcpKernel) register() {
 	ports.of[k.port()] = append(ports.of[k.port()], k)
 }
 
-// unregister removes a socket that is about to be closed.
+// unregister removes a socket that is about to be closed. The caller holds ports until it is: bound
+// without SO_REUSEPORT, it would be in the way of others.
 func (k *tcpKernel) unregister() {
-	ports.Lock()
-	defer ports.Unlock()
 	left := slices.DeleteFunc(ports.of[k.port()], func(other *tcpKernel) bool { return other == k })
 	if ports.of[k.port()] = left; len(left) == 0 {
 		delete(ports.of, k.port())
