@@ -23,11 +23,62 @@ func (s *socket) addUser(ctx context.Context, o socketOptions) *listener {
 	if config, ok := lifecycle.ConfigOf(ctx); ok {
 		go func() {
 			if config.Await(ctx) {
-				s.start()
+				socketsMu.Lock()
+				defer socketsMu.Unlock()
+				s.startInOrder()
 			}
 		}()
 	}
 	return l
+}
+
+// startInOrder starts the socket after those of running configurations that outrank it: before they
+// serve, it would serve the connections to them that are in its queue. The caller holds socketsMu.
+func (s *socket) startInOrder() {
+	all := []*socket{s}
+	if s.above > 0 {
+		for _, other := range families[s.key.family()] {
+			if other.key.outranks(s.key) && other.hasRunningUser() {
+				all = append(all, other)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *socket) int { return b.key.rank() - a.key.rank() })
+	for _, next := range all {
+		next.start()
+	}
+}
+
+// startPort starts the other sockets of the port that wait, of running configurations other than
+// l's, so that they listen when the load of the configuration returns. The caller holds socketsMu.
+func (s *socket) startPort(l *listener) {
+	if s.key.kind != ofTCP {
+		return
+	}
+	f := s.key.family()
+	for _, f.ipv4 = range []bool{true, false} {
+		for _, other := range families[f] {
+			if other != s && other.isWaiting() && other.hasOtherRunningUser(l) {
+				other.startInOrder()
+			}
+		}
+	}
+}
+
+// isWaiting reports whether no configuration that uses the socket has run yet.
+func (s *socket) isWaiting() bool {
+	select {
+	case <-s.started:
+		return false
+	default:
+		return true
+	}
+}
+
+// hasRunningUser reports whether the socket has a user of a running configuration. The caller holds
+// socketsMu.
+func (s *socket) hasRunningUser() bool {
+	return slices.ContainsFunc(s.users, func(u *listener) bool { return !u.hasConfig || u.config.Running() })
 }
 
 // removeEndedUsers removes the users whose context has ended. They close soon, and until then would
@@ -102,9 +153,7 @@ func (s *socket) removeUser(l *listener) (closed bool) {
 		return false
 	}
 	after := s.successors(l)
-	for _, next := range after {
-		next.start()
-	}
+	s.startPort(l)
 	if l.behind || slices.ContainsFunc(s.users, func(u *listener) bool { return !u.behind }) {
 		l.markClosed()
 		s.activateOldest()
