@@ -59,7 +59,7 @@ var stickMistakes = []mistake{
 	{"an argument too many", inStickTable, "store gpt0(2)", "store gpt(2)", []string{"unexpected argument to store option 'gpt0': expected gpt0", "Caddyfile:3"}},
 	{"an array without its number", inStickTable, "store gpc_rate(1m)", "store gpc_rate(2,1m)", []string{"missing argument to store option 'gpc_rate': expected gpc_rate(NUMBER,PERIOD)", "Caddyfile:3"}},
 	{"an array and its element", inStickTable, "store gpc(2) gpc0", "store gpc(2)", []string{"store: gpc0 is an element of gpc: expected only one of them", "Caddyfile:3"}},
-	{"a value twice", inStickTable, "store gpc0 gpc0", "store gpc0", []string{"store: gpc0 is given twice", "Caddyfile:3"}},
+	{"a value twice", inStickTable, "store gpc0 conn_cur gpc0", "store gpc0 conn_cur", []string{"store: gpc0 is given twice", "Caddyfile:3"}},
 	{"an unknown type", inStickTable, "type ipv5", "type ipv6", []string{`type "ipv5": expected ip, ipv6, integer, string or binary`, "Caddyfile:3"}},
 	{"a length of addresses", inStickTable, "type ip\nlength 4", "type ip", []string{"length 4: keys of type ip have a length of their own", "Caddyfile:3"}},
 	{"no length", inStickTable, "type string\nlength 0", "type string\nlength 1", []string{`length: "0": expected a whole number from 1 to 65535`, "Caddyfile:5"}},

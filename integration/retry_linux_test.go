@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // A server that does not answer costs the connect timeout, not more.

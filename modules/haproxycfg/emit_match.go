@@ -41,7 +41,7 @@ func matchers(group []term) caddy.ModuleMap {
 	for _, one := range group {
 		acl.Terms = append(acl.Terms, sample.Term{Name: one.name, Not: one.not, Any: one.criteria})
 	}
-	return caddy.ModuleMap{"acl": caddyconfig.JSON(acl, nil)}
+	return caddy.ModuleMap{"acl": caddyconfig.JSON(&acl, nil)}
 }
 
 // serverNames returns the names that a group asks for as patterns of client_hello. ok is false if

@@ -25,7 +25,7 @@ func TestCaddyfile(t *testing.T) {
 		var m Matcher
 		if err := m.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {
 			t.Errorf("%q: %v", block, err)
-		} else if diff := cmp.Diff(want, string(caddyconfig.JSON(m, nil))); diff != "" {
+		} else if diff := cmp.Diff(want, string(caddyconfig.JSON(&m, nil))); diff != "" {
 			t.Errorf("%q: -want +got\n%s", block, diff)
 		}
 	}

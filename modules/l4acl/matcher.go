@@ -131,7 +131,7 @@ func (m *Matcher) Match(cx *layer4.Connection) (bool, error) {
 }
 
 // MarshalJSON implements json.Marshaler.
-func (m Matcher) MarshalJSON() ([]byte, error) { return json.Marshal(m.Terms) }
+func (m *Matcher) MarshalJSON() ([]byte, error) { return json.Marshal(m.Terms) }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (m *Matcher) UnmarshalJSON(text []byte) error {

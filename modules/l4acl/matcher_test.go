@@ -132,7 +132,7 @@ func TestFiles(t *testing.T) {
 	if err := os.WriteFile(file, []byte("# names\nsmtp.mail.test\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	terms, err := json.Marshal(Matcher{Terms: []sample.Term{{Any: []sample.Criterion{{Fetch: "req.ssl_sni", Files: []string{file}}}}}})
+	terms, err := json.Marshal(&Matcher{Terms: []sample.Term{{Any: []sample.Criterion{{Fetch: "req.ssl_sni", Files: []string{file}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -225,7 +225,7 @@ func parseACL(d *caddyfile.Dispenser, set caddy.ModuleMap) error {
 	if err := terms.UnmarshalCaddyfile(d.NewFromNextSegment()); err != nil {
 		return err
 	}
-	set["acl"] = caddyconfig.JSON(terms, nil)
+	set["acl"] = caddyconfig.JSON(&terms, nil)
 	return nil
 }
 
