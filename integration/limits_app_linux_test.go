@@ -66,3 +66,15 @@ func TestOverloadEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// A frontend that a reload removes serves the clients that wait, when there is a place.
+func TestLimitOfRemovedFrontend(t *testing.T) {
+	t.Parallel()
+	l := startLimited(t, "", map[string]string{"one": "maxconn 1", "free": ""})
+	first, second := l.visit("one", "127.0.0.2", "served"), l.visit("one", "127.0.0.3", "waits")
+	l.reconfigure("maxconn 2", map[string]string{"free": ""})
+	l.gets(second, "waits")
+	first.Close()
+	l.gets(second, "served")
+	l.leaves(second, "one", 0)
+}
