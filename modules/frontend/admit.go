@@ -59,7 +59,7 @@ func (e *Entry) Pause(w Waker) time.Duration {
 
 // isFull reports whether a count has reached its limit; 0: it has none.
 func (f *Frontend) isFull(c *connCount, limit int, w Waker) bool {
-	full := func() bool { return c.Load()+c.inLine.Load() >= int64(limit) }
+	full := func() bool { return c.Load()+c.line.length.Load() >= int64(limit) }
 	if limit == 0 || !full() {
 		return false
 	}
@@ -114,18 +114,33 @@ func raise(c *connCount, limit int) bool {
 	}
 }
 
-// awaitPlace gives a new connection its place in the counts, and waits for it. Few connections ever
-// wait here: they arrived at the same time as the last one for which there was a place, while the
-// others stay in the kernel's queue. At shutdown none waits. It reports whether it had to wait.
+// awaitPlace gives a new connection its place in the counts, and waits for it. It reports whether
+// it had to wait.
 func (e *Entry) awaitPlace() (waited bool) {
-	if e.f.conns.inLine.Load() == 0 && e.enter() {
+	turn := e.enterOrJoin()
+	if turn == nil {
 		return false
 	}
+	e.awaitTurn(turn)
+	return true
+}
+
+// enterOrJoin gives a new connection its place in the counts, and returns nil, or a place in the
+// line of those that wait for one. It does not block.
+func (e *Entry) enterOrJoin() (turn <-chan struct{}) {
+	if e.f.conns.line.length.Load() == 0 && e.enter() {
+		return nil
+	}
+	return e.f.conns.line.join()
+}
+
+// awaitTurn waits in line for a connection's place in the counts. Few connections ever wait here:
+// they arrived at the same time as the last one for which there was a place, while the others stay
+// in the kernel's queue. At shutdown none waits.
+func (e *Entry) awaitTurn(turn <-chan struct{}) {
+	<-turn
 	c := e.f.conns
-	c.inLine.Add(1)
-	defer c.inLine.Add(-1)
-	c.line.Lock()
-	defer c.line.Unlock()
+	defer c.line.leave()
 	for w := newRoomWaker(); !e.enter(); {
 		if ending, _ := lifecycle.ShuttingDown(); ending {
 			e.enterAnyway()
@@ -140,7 +155,6 @@ func (e *Entry) awaitPlace() (waited bool) {
 		}
 		w.wait(shortPause)
 	}
-	return true
 }
 
 // shortPause bounds the wait for a place where a rate may be the reason.

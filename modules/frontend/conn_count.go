@@ -18,8 +18,7 @@ type connCount struct {
 
 	sessions frequency.Rate // of the frontend, if its rate is limited
 	awaited  atomic.Bool    // waiting is not empty
-	inLine   atomic.Int64
-	line     sync.Mutex // held by the first of those in line: see Frontend.awaitPlace
+	line     line           // see Entry.awaitTurn
 
 	mu      sync.Mutex
 	waiting map[Waker]struct{}

@@ -145,8 +145,8 @@ func (e *Entry) Serve(conn net.Conn, accepted time.Time) {
 }
 
 // Go serves a client's connection in a goroutine, as Serve does. It takes the connection's place in
-// the counts before it returns, if one is free, so that connections get places in the order of
-// calls.
+// the counts, or in the line of those that wait for one, before it returns: connections get places
+// in the order of calls.
 func (e *Entry) Go(conn net.Conn) {
 	if c := e.enterAtAccept(conn); c != nil {
 		e.start(c, conn, time.Now())
@@ -155,11 +155,15 @@ func (e *Entry) Go(conn net.Conn) {
 
 // start serves a connection in a goroutine, with the configuration that enterAtAccept returned.
 func (e *Entry) start(c *EntryConfig, conn net.Conn, accepted time.Time) {
-	if e.f.conns.inLine.Load() == 0 && e.enter() {
+	turn := e.enterOrJoin()
+	if turn == nil {
 		go e.serveEntered(c, conn, accepted)
 		return
 	}
-	go e.serve(c, conn, accepted)
+	go func() {
+		e.awaitTurn(turn)
+		e.serveEntered(c, conn, time.Now())
+	}()
 }
 
 // serve waits for a place for the connection, and serves it.

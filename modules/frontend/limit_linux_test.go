@@ -6,10 +6,12 @@ package frontend
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +31,9 @@ type limitTest struct {
 	serve func(*Frontend, *relay.Socket) error
 }
 
+// runs counts the tests of eachLimited.
+var runs atomic.Int64
+
 // eachLimited runs a test on both paths, with a frontend that has not been used.
 func eachLimited(t *testing.T, config Config, test func(l limitTest)) {
 	server := programs.Listen(t, time.Minute, func(c *net.TCPConn) {
@@ -38,7 +43,7 @@ func eachLimited(t *testing.T, config Config, test func(l limitTest)) {
 	for way, serve := range ways {
 		t.Run(way, func(t *testing.T) {
 			app := newAppOf(t, map[string]string{"web": `{"servers": [{"name": "s1", "address": "` + server + `"}]}`})
-			config.Name = t.Name()
+			config.Name = fmt.Sprint(t.Name(), runs.Add(1)) // counts belong to names
 			config.MaxHello = 65536
 			if config.InspectDelay == 0 {
 				config.InspectDelay = time.Hour

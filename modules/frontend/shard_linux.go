@@ -49,7 +49,7 @@ func (e *Entry) ServeOnShard(socket *relay.Socket) {
 	if config == nil {
 		return
 	}
-	if !f.nonBlocking || f.conns.inLine.Load() > 0 || !e.enter() {
+	if !f.nonBlocking || f.conns.line.length.Load() > 0 || !e.enter() {
 		e.start(config, socket, accepted)
 		return
 	}
