@@ -25,6 +25,8 @@ const (
 	maxRedial   = 5 * time.Second
 	dialTimeout = 5 * time.Second
 
+	failedEvery = time.Minute // between two calls of Options.Failed
+
 	// maxWrite bounds what one call writes to a stream.
 	maxWrite = 64 << 10
 )
@@ -59,6 +61,15 @@ type connection struct {
 	conn    io.WriteCloser // nil: not connected
 	unwatch func() bool    // of the end of ctx
 	redial  time.Duration
+	said    time.Time // of the last call of Options.Failed
+}
+
+// failed reports that the target cannot be reached, if it is time.
+func (c *connection) failed(err error) {
+	if now := time.Now(); c.t.o.Failed != nil && now.Sub(c.said) >= failedEvery && c.ctx.Err() == nil {
+		c.said = now
+		c.t.o.Failed(err)
+	}
 }
 
 func (c *connection) close() {
@@ -85,6 +96,7 @@ func (c *connection) connect() bool {
 		conn, err := c.t.dial.Dial(ctx)
 		cancel()
 		if err != nil {
+			c.failed(err)
 			c.pause()
 			continue
 		}
@@ -116,7 +128,11 @@ func (c *connection) sendAll(b *batch) (sent int) {
 			at++
 		case errors.Is(err, syscall.ECONNREFUSED) && !c.t.dial.Stream && c.redial == 0:
 			c.redial = minRedial // an earlier datagram was refused, and this one has not been sent
+			c.failed(err)
 		default:
+			if !errors.Is(err, net.ErrClosed) { // by closeWithPeer: whether the peer is back will be seen
+				c.failed(err)
+			}
 			c.close()
 			c.pause()
 		}

@@ -28,6 +28,9 @@ type Options struct {
 	Sampling *Sampling // nil: all
 	Buffer   int       // bytes that wait, at most; 0: DefaultBuffer
 
+	// Failed is called, at most once a minute, with why the target cannot be reached.
+	Failed func(error)
+
 	// Report is called, at most once a second, with the number of messages that were dropped since.
 	Report func(dropped uint64)
 }

@@ -5,12 +5,14 @@ package syslog
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -164,10 +166,15 @@ func TestTargetComesAndGoes(t *testing.T) {
 	ln := listenTCP(t)
 	address := ln.Addr().String()
 	_ = ln.Close()
-	target := Open(dialer("tcp", address), raw(0))
+	failed := make(chan error, 10)
+	o := raw(0)
+	o.Failed = func(err error) { failed <- err }
+	target := Open(dialer("tcp", address), o)
 	defer target.Close(0)
 	_, _ = target.Write([]byte("before\n"))
-	time.Sleep(20 * time.Millisecond) // a first try, in vain
+	if err := <-failed; !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Error(err)
+	}
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -197,6 +204,9 @@ func TestTargetComesAndGoes(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	<-over
+	if len(failed) > 0 {
+		t.Errorf("%v is reported within a minute", <-failed)
+	}
 }
 
 func TestLevels(t *testing.T) {

@@ -164,6 +164,9 @@ func (w *Writer) WriterKey() string {
 // OpenWriter starts the target. It connects with the first line.
 func (w *Writer) OpenWriter() (io.WriteCloser, error) {
 	o, address := w.options, w.Address
+	o.Failed = func(err error) {
+		caddy.Log().Named("syslog").Warn("sending log lines failed: trying again", zap.String("address", address), zap.Error(err))
+	}
 	o.Report = func(dropped uint64) {
 		caddy.Log().Named("syslog").Error("log lines dropped: the target did not take them",
 			zap.String("address", address), zap.Uint64("lines", dropped))
