@@ -99,15 +99,9 @@ func networks(words []string) (all []netip.Prefix, err error) {
 func (l *Limit) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	begin := *d
 	table := options.Table{
-		"per_ip": options.Int(&l.PerIP, 1, math.MaxInt32),
-		"rate":   options.Once(l.parseRate),
-		"unfinished_hellos": options.Once(func(d *caddyfile.Dispenser) error {
-			text, err := options.Arg(d)
-			if err == nil {
-				l.UnfinishedHellos, err = limits.ParseBytes(text)
-			}
-			return options.Wrap(d, err)
-		}),
+		"per_ip":            options.Int(&l.PerIP, 1, math.MaxInt32),
+		"rate":              options.Once(l.parseRate),
+		"unfinished_hellos": options.Bytes(&l.UnfinishedHellos),
 		"allow": options.Repeatable(func(d *caddyfile.Dispenser) error {
 			words := d.RemainingArgs()
 			if len(words) == 0 {

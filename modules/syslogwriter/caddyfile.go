@@ -7,7 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -47,13 +46,7 @@ func (w *Writer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			return err
 		}),
-		"buffer": options.Once(func(d *caddyfile.Dispenser) error {
-			text, err := options.Arg(d)
-			if err == nil {
-				w.Buffer, err = limits.ParseBytes(text)
-			}
-			return options.Wrap(d, err)
-		}),
+		"buffer": options.Bytes(&w.Buffer),
 	}
 	begin := *d
 	if err := table.ParseBlock(d); err != nil {
