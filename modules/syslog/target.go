@@ -95,6 +95,11 @@ func (t *Target) add(s Severity, text []byte) {
 		t.stats.Cut++
 	}
 	t.filling.add(t.framing(), message)
+	t.notify()
+}
+
+// notify wakes the sender.
+func (t *Target) notify() {
 	select {
 	case t.wake <- struct{}{}:
 	default:
@@ -145,10 +150,7 @@ func (t *Target) Close(d time.Duration) {
 	}
 	t.closed = true
 	t.mu.Unlock()
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
+	t.notify()
 	select {
 	case <-t.done:
 	case <-time.After(d):
