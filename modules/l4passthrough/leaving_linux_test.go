@@ -11,45 +11,11 @@ import (
 
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
-
-// deaf is the address of a server that lets no connect succeed: its backlog is full, so
-// that the kernel drops what begins one.
-func deaf(t *testing.T) string {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
-	d := new(net.Dialer) // there is room for one, however busy this machine is
-	for range 8 {
-		c, err := d.Dial("tcp", address)
-		if err != nil {
-			return address
-		}
-		t.Cleanup(func() { c.Close() })
-		d.Timeout = 200 * time.Millisecond
-	}
-	t.Fatal("the backlog does not fill up")
-	return ""
-}
 
 // A client that leaves while its server is connected to, or during the pause before a
 // retry, gives its slot back at once, and the log says that it was the client: where its
@@ -61,10 +27,10 @@ func TestClientLeavesWhileConnecting(t *testing.T) {
 		reset              bool
 		letters, end, by   string
 	}{
-		{"reset", deaf(t), slow, true, "CD", "client_reset", "client"},
-		{"reset, abortonclose", deaf(t), slow + `"abortonclose": true,`, true, "CD", "client_reset", "client"},
-		{"close, abortonclose", deaf(t), slow + `"abortonclose": true,`, false, "CC", "client_left", "client"},
-		{"close", deaf(t), `"timeouts": {"connect": "700ms"}, "retries": 0,`, false, "sC", "connect_timeout", "server"},
+		{"reset", programs.Unanswering(t), slow, true, "CD", "client_reset", "client"},
+		{"reset, abortonclose", programs.Unanswering(t), slow + `"abortonclose": true,`, true, "CD", "client_reset", "client"},
+		{"close, abortonclose", programs.Unanswering(t), slow + `"abortonclose": true,`, false, "CC", "client_left", "client"},
+		{"close", programs.Unanswering(t), `"timeouts": {"connect": "700ms"}, "retries": 0,`, false, "sC", "connect_timeout", "server"},
 		{"reset in a pause", programs.Address(t), `"retries": 100, "redispatch": false,`, true, "CD", "client_reset", "client"},
 		{"reset in a pause, redispatch", programs.Address(t), `"retries": 100,`, true, "CD", "client_reset", "client"},
 		{"close in a pause, abortonclose", programs.Address(t), `"retries": 100, "redispatch": -1, "abortonclose": true,`, false, "CC", "client_left", "client"},
