@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
-// What rules ask about must exist when the configuration is loaded.
 // Rules may only track in tables that the configuration has, keys of the tables' types, by the
 // counters that connections have.
 func TestTrackingInNothing(t *testing.T) {
@@ -47,13 +49,19 @@ func TestTrackingInNothing(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"name": "f", "default_backend": "b", `+config+`}`), h); err != nil {
 			t.Fatal(err)
 		}
-		h.setDefaults()
-		frontendtest.Provisioning.Lock()
-		err := h.provision(ctx, app)
-		frontendtest.Provisioning.Unlock()
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
-		}
+		provisions(t, h, ctx, app, config, want)
+	}
+}
+
+// provisions checks the error of provisioning a handler. Without want, it must succeed.
+func provisions(t *testing.T, h *Handler, ctx caddy.Context, app *balancer.App, config, want string) {
+	t.Helper()
+	h.setDefaults()
+	frontendtest.Provisioning.Lock()
+	err := h.provision(ctx, app)
+	frontendtest.Provisioning.Unlock()
+	if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		t.Errorf("%s:\n got %v\nwant %s", config, err, want)
 	}
 }
 
@@ -70,16 +78,11 @@ func TestBackendsAskAboutNothing(t *testing.T) {
 	} {
 		app, ctx := frontendtest.App(t, map[string]string{"b": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}], ` + config + `}`})
 		h := &Handler{Name: "f", DefaultBackend: "b"}
-		h.setDefaults()
-		frontendtest.Provisioning.Lock()
-		err := h.provision(ctx, app)
-		frontendtest.Provisioning.Unlock()
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
-		}
+		provisions(t, h, ctx, app, config, want)
 	}
 }
 
+// What rules ask about must exist when the configuration is loaded.
 func TestQuestionsAboutNothing(t *testing.T) {
 	const servers = `{"servers": [{"name": "s", "address": "127.0.0.1:1"}]}`
 	asks := func(fetch string) string {
@@ -101,20 +104,8 @@ func TestQuestionsAboutNothing(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"name": "f", "default_backend": "b", `+config+`}`), h); err != nil {
 			t.Fatal(err)
 		}
-		h.setDefaults()
-		frontendtest.Provisioning.Lock()
-		err := h.provision(ctx, app)
-		frontendtest.Provisioning.Unlock()
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
-		}
+		provisions(t, h, ctx, app, config, want)
 	}
 	app, ctx := frontendtest.App(t, map[string]string{"b": `{"servers": [], "content": {"rules": [` + asks("nbsrv(c)") + `]}}`})
-	h := &Handler{Name: "f", DefaultBackend: "b"}
-	h.setDefaults()
-	frontendtest.Provisioning.Lock()
-	defer frontendtest.Provisioning.Unlock()
-	if err := h.provision(ctx, app); err == nil || !strings.Contains(err.Error(), `backend "b": content: rule 1: nbsrv: backend "c" is not defined`) {
-		t.Error(err)
-	}
+	provisions(t, &Handler{Name: "f", DefaultBackend: "b"}, ctx, app, "content of a backend", `backend "b": content: rule 1: nbsrv: backend "c" is not defined`)
 }
