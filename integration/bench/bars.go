@@ -101,6 +101,7 @@ func (b *bench) ownBars() []bar {
 		{"us more with a header from the client", workAccept, 4, false, own(workAccept, over)},
 		{"us more with a header to the server", workSend, 4, false, own(workSend, over)},
 		{"us more for stick tables than haproxy's", workTables, 5, false, b.paired(row{"", workTables, over}, "haproxy", above)},
+		{"rate with a log that takes nothing", workStuckLog, 0.98, true, own(workStuckLog, rateOfBase)},
 		{"CPU short in a wrapper", workWrapper, 1.05, false, own(workWrapper, timesBase)},
 		{"us more for a site behind it", workSite, 3, false, own(workSite, over)},
 		{"the same, over a plain address", workSitePlain, 3, false, own(workSitePlain, over)},

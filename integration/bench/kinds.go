@@ -13,6 +13,7 @@ import (
 // A mode is the part of a proxy's setup that differs between workloads.
 type mode struct {
 	log    bool // each connection is logged
+	stuck  bool // to a target that takes nothing
 	late   bool // the server is at the far end of a link, see far
 	two    bool // two cores and two threads
 	silent bool // clients that have not sent all of their hello may stay
@@ -31,7 +32,7 @@ type setup struct {
 	mode
 
 	dir    string // the proxy's own directory
-	logTo  string // a file, or for HAProxy the address of a syslog server
+	logTo  string // the address of a syslog server
 	listen int
 	admin  int // a port, if the mode has an admin endpoint
 	server string
@@ -163,10 +164,13 @@ func common(s setup, inApp, beside string) string {
 		sessions = `
 	log sessions {
 		include layer4.handlers.passthrough passthrough.frontend
-		output file LOGTO {
-			roll_disabled
+		output syslog LOGTO {
+			tag haproxy
+			length 1024
 		}
-		format json
+		format tcplog {
+			priority
+		}
 	}`
 	}
 	return fill(`{

@@ -32,9 +32,9 @@ type proxy struct {
 	addr    string
 	command *exec.Cmd
 	output  string // file with its standard output and error
-	log     string // file with its log of connections
 	syslog  *syslog
-	admin   string // address of Caddy's admin endpoint
+	stuck   net.Listener // a log that takes nothing, instead of syslog
+	admin   string       // address of Caddy's admin endpoint
 	threads int
 	accepts bool // PROXY headers
 	answers bool // nothing passes through it
@@ -63,7 +63,7 @@ func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) 
 	}
 	p.server.header = m.send
 	s.server = p.server.addr.String()
-	err = errors.Join(b.ports(ctx, p, &s), b.logs(ctx, p, v, &s))
+	err = errors.Join(b.ports(ctx, p, &s), b.logs(ctx, p, &s))
 	if err == nil {
 		err = b.spawn(p, v, s)
 	}
@@ -97,18 +97,17 @@ func (b *bench) ports(ctx context.Context, p *proxy, s *setup) (err error) {
 	return nil
 }
 
-// logs chooses the target of the proxy's connection log, if it has one: for HAProxy UDP, as is
-// common, for the others a file.
-func (b *bench) logs(ctx context.Context, p *proxy, v variant, s *setup) (err error) {
+// logs opens the target of the proxy's connection log, if it has one: over UDP, or a stream that
+// nothing reads.
+func (*bench) logs(ctx context.Context, p *proxy, s *setup) (err error) {
 	switch {
-	case !s.log:
-	case v.isHAProxy():
+	case s.stuck:
+		s.logTo = "unix/" + filepath.Join(s.dir, "log")
+		p.stuck, err = new(net.ListenConfig).Listen(ctx, "unix", strings.TrimPrefix(s.logTo, "unix/"))
+	case s.log:
 		if p.syslog, err = openSyslog(ctx); err == nil {
 			s.logTo = p.syslog.LocalAddr().String()
 		}
-	default:
-		p.log = filepath.Join(s.dir, "connections.log")
-		s.logTo = p.log
 	}
 	return err
 }
@@ -118,6 +117,9 @@ func (p *proxy) closeOwn() {
 	p.server.listener.Close()
 	if p.syslog != nil {
 		_ = p.syslog.Close() // nothing is lost with it
+	}
+	if p.stuck != nil {
+		_ = p.stuck.Close()
 	}
 }
 

@@ -68,7 +68,7 @@ func (b *bench) cells(t table, r row) []string {
 
 func (b *bench) legend() string {
 	return "Medians over rounds. Ratios are computed within each round; the one shown is their median and, from 6 rounds on, the interval\n" +
-		"between two of them that contains the true median with 95 %. In the row `log on`, HAProxy logs over UDP and ours to a file. p50 and p99\n" +
+		"between two of them that contains the true median with 95 %. With the log on, both send HAProxy's line over UDP. p50 and p99\n" +
 		"are of one unit: a MiB as one of the " + fmt.Sprint(bulkClients) + " connections receives it. Descriptors and memory are those of the proxy; the bytes of a\n" +
 		"connection are the growth of the proxy's memory, so room left in a heap by the warm-up makes them too few. Pages shared with another\n" +
 		"process of the same program, which runs for the other workloads, count as resident only.\n"

@@ -93,11 +93,10 @@ func (b *bench) checkLog(ctx context.Context, p *proxy, connections int) error {
 	if err := rest(ctx, between); err != nil {
 		return err
 	}
-	lines, err := p.cutLog()
-	if err != nil {
-		return err
+	if p.stuck != nil {
+		return nil
 	}
-	if lines < connections*99/100 {
+	if lines := int(p.syslog.lines.Swap(0)); lines < connections*99/100 {
 		return fmt.Errorf("%d log lines for %d connections", lines, connections)
 	}
 	return nil

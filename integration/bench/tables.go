@@ -62,6 +62,14 @@ func over(s sample) float64 {
 	return perUnit(s) - perUnit(*s.base)
 }
 
+// rateOfBase returns the number of units in a second as a multiple of that in the base mode.
+func rateOfBase(s sample) float64 {
+	if s.base == nil {
+		return math.NaN()
+	}
+	return perSecond(s) / perSecond(*s.base)
+}
+
 // timesBase returns the CPU time of each unit as a multiple of that in the base mode.
 func timesBase(s sample) float64 {
 	if s.base == nil {
@@ -140,6 +148,7 @@ func (b *bench) tables() []table {
 		{"two threads on two cores", two, nil, false},
 		{"PROXY headers", headers, nil, false},
 		{"stick tables", []row{{works[workTables].title + ": CPU, us", workTables, perUnit}, {"more than without, us", workTables, over}}, nil, false},
+		{"a log whose target takes nothing", []row{{works[workStuckLog].title + ": per second", workStuckLog, perSecond}, {"times as many as with one that does", workStuckLog, rateOfBase}}, nil, false},
 		{"one port for a frontend and sites", wrappers, nil, false},
 		{"memory", memory, []string{"haproxy", "newest", "caddy-l4"}, false},
 		{"system calls of a short connection", b.callRows(), nil, false},

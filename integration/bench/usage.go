@@ -5,11 +5,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -98,31 +95,4 @@ func (h *holdings) addMemory(pid int) error {
 		*sums[fields[0]] += kib << 10
 	}
 	return nil
-}
-
-// cutLog empties the log of connections and returns the number of lines that it had.
-func (p *proxy) cutLog() (int, error) {
-	if p.syslog != nil {
-		return int(p.syslog.lines.Swap(0)), nil
-	}
-	file, err := os.OpenFile(p.log, os.O_RDWR, 0) //nolint:gosec // in its own temporary directory
-	if err != nil {
-		return 0, fmt.Errorf("opening the log of %s: %w", p.name, err)
-	}
-	defer file.Close()
-	lines, reader, buf := 0, bufio.NewReader(file), make([]byte, bulkSize)
-	for {
-		n, err := reader.Read(buf)
-		lines += bytes.Count(buf[:n], []byte{'\n'})
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return 0, fmt.Errorf("reading the log of %s: %w", p.name, err)
-		}
-	}
-	if err := file.Truncate(0); err != nil {
-		return 0, fmt.Errorf("emptying the log of %s: %w", p.name, err)
-	}
-	return lines, nil
 }

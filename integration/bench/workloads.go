@@ -47,6 +47,7 @@ const (
 	workShortMany = "short512"
 	workLate      = "late"
 	workShortLog  = "short+log"
+	workStuckLog  = "short+log:stuck"
 	workPaced     = "paced"
 	workTwo       = "two"
 	workAccept    = "short+accept"
@@ -81,6 +82,7 @@ var workloads = []workload{
 	{name: workShortMany, title: "short connection, 512 clients", run: closedLoop(manyClients, (*load).short)},
 	{name: workLate, title: "short connection, servers that answer late", mode: mode{late: true}, run: closedLoop(shortClients, (*load).short)},
 	{name: workShortLog, title: "short connection, log on", mode: mode{log: true}, skips: notLogging, run: closedLoop(shortClients, (*load).short)},
+	{name: workStuckLog, title: "short connection, log on, its target takes nothing", mode: mode{log: true, stuck: true}, base: &mode{log: true}, skips: notTheApp, run: closedLoop(shortClients, (*load).short)},
 	{name: workPaced, title: "short connection, 2000 per second", run: (*load).workPaced},
 	{name: workTwo, title: "short connection, two threads on two cores", mode: mode{two: true}, base: &mode{}, run: closedLoop(shortClients, (*load).short)},
 	{name: workAccept, title: "short connection, PROXY header from the client", mode: mode{accept: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients, (*load).short)},
