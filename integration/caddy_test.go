@@ -107,6 +107,10 @@ type logLine struct {
 	End          string   `json:"end"`
 	EndedBy      string   `json:"ended_by"`
 	Error        string   `json:"error"`
+
+	// Of a report of dropped lines.
+	Target string `json:"address"`
+	Lines  int64  `json:"lines"`
 }
 
 // globals returns the first global options of every Caddyfile of the tests: all state in the
