@@ -52,7 +52,7 @@ func TestAppFrontend(t *testing.T) {
 		_, _ = c.Write(hellotest.Hello(t, "www.example.test"))
 		read(t, c, make([]byte, 2))
 		c.Close()
-		if l := p.sessions(t, i+1)[i]; l.Frontend != "tls" || l.Backend != at.backend || l.Termination != "--" || l.Logger != "passthrough.frontend" {
+		if l := p.sessions(t, i+1)[i]; l.Frontend != "tls" || l.Backend != at.backend || l.Termination != "--" || l.Logger != "passthrough.frontend.tls" {
 			t.Errorf("%s: log line %+v", at.address, l)
 		}
 	}

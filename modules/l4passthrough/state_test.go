@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
@@ -56,6 +57,7 @@ func TestTrackingInNothing(t *testing.T) {
 // provisions checks the error of provisioning a handler. Without want, it must succeed.
 func provisions(t *testing.T, h *Handler, ctx caddy.Context, app *balancer.App, config, want string) {
 	t.Helper()
+	h.logger = zap.NewNop()
 	h.setDefaults()
 	frontendtest.Provisioning.Lock()
 	err := h.provision(ctx, app)
