@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 )
 
 // TestCVE_2024_23327: Envoy dereferenced a null pointer when it wrote a header for a connection
@@ -169,7 +170,7 @@ passthrough {
 		case uniqueIDTLV:
 			uniqueID = v.value
 		}
-		if l.Authority != string([]rune(authority)) || l.UniqueID != string([]rune(uniqueID)) {
+		if string(printable.Bytes(l.Authority)) != authority || string(printable.Bytes(l.UniqueID)) != uniqueID {
 			t.Errorf("TLV %#02x %q: logged as %q and %q", v.of, v.value, l.Authority, l.UniqueID)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -127,7 +128,7 @@ func (h *Handler) answerError(w http.ResponseWriter, t *Transaction, err error) 
 		return err
 	}
 	if denied := (*deniedError)(nil); !errors.As(err, &denied) {
-		h.logger.Warn("request failed", zap.Int("status", status), zap.String("client", t.request.RemoteAddr), zap.String("method", t.request.Method), zap.String("target", t.request.RequestURI), zap.Error(err))
+		h.logger.Warn("request failed", zap.Int("status", status), zap.String("client", t.request.RemoteAddr), zap.String("method", t.request.Method), zap.String("target", printable.Text(t.request.RequestURI)), zap.Error(err))
 	}
 	if reply == nil {
 		reply = defaultReply(status)

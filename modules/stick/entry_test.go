@@ -138,7 +138,7 @@ func TestClear(t *testing.T) {
 func TestKeyTexts(t *testing.T) {
 	for of, texts := range map[tables.Type][]string{
 		tables.IP: {"192.0.2.1"}, tables.IPv6: {"2001:db8::1", "::ffff:192.0.2.1"}, tables.Integer: {"0", "4294967295"},
-		tables.String: {"", "a.example"}, tables.Binary: {"00ff"},
+		tables.String: {"", "a.example", `a\xff\x5c\x0ab`}, tables.Binary: {"00ff"},
 	} {
 		for _, text := range texts {
 			b, err := ParseKey(tables.Config{Type: of}, text)

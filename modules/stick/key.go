@@ -10,14 +10,15 @@ import (
 	"net/netip"
 	"strconv"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
 
 // ErrInvalidKey means that a text is no key of the table's type.
 var ErrInvalidKey = errors.New("invalid key")
 
-// ParseKey returns the key of a table that a text means: an address, a number, a string, or bytes
-// in hexadecimal.
+// ParseKey returns the key of a table that a text means: an address, a number, a string with
+// the escapes of [printable.Text], or bytes in hexadecimal.
 func ParseKey(c tables.Config, text string) ([]byte, error) {
 	switch c.Type {
 	case tables.IP, tables.IPv6:
@@ -45,11 +46,11 @@ func ParseKey(c tables.Config, text string) ([]byte, error) {
 		}
 		return key, nil
 	default:
-		return []byte(text), nil
+		return printable.Bytes(text), nil
 	}
 }
 
-// FormatKey returns the text of a key, as HAProxy shows it.
+// FormatKey returns the text of a key: as HAProxy shows it, but for the escapes of strings.
 func FormatKey(t tables.Type, key []byte) string {
 	switch t {
 	case tables.IP, tables.IPv6:
@@ -60,6 +61,6 @@ func FormatKey(t tables.Type, key []byte) string {
 	case tables.Binary:
 		return hex.EncodeToString(key)
 	default:
-		return string(key)
+		return printable.Text(string(key))
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 )
 
 // Addr is the address of one side. The zero value means that there is no address.
@@ -85,7 +87,7 @@ type Protocols string
 func (p Protocols) MarshalLogArray(line zapcore.ArrayEncoder) error {
 	for rest := string(p); rest != ""; {
 		end := 1 + int(rest[0])
-		line.AppendString(rest[1:end])
+		line.AppendString(printable.Text(rest[1:end]))
 		rest = rest[end:]
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -84,21 +85,21 @@ func (e *entry) write(logger *zap.Logger) {
 	line.Write(e.field[:]...)
 }
 
-// MarshalLogObject adds the fields of the line.
+// MarshalLogObject adds the fields of the line. Bytes of clients that are not printable are \xNN.
 func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	r := e.record()
 	line.AddString("frontend", r.Frontend)
 	line.AddString("backend", r.Backend)
 	line.AddString("server", r.Server)
-	line.AddString("server_address", r.Address)
+	line.AddString("server_address", printable.Text(r.Address))
 	line.AddString("client", e.client)
 	line.AddString("local", e.local)
 	line.AddString("peer", r.Peer.String())
 	line.AddTime("accepted", r.Accepted)
 	line.AddString("outcome", r.outcome())
-	line.AddString("sni", r.ServerName)
-	line.AddString("authority", r.Authority)
-	line.AddString("unique_id", r.UniqueID)
+	line.AddString("sni", printable.Text(r.ServerName))
+	line.AddString("authority", printable.Text(r.Authority))
+	line.AddString("unique_id", printable.Text(r.UniqueID))
 	if err := line.AddArray("alpn", &e.alpn); err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	line.AddString("termination", r.End.Letters())
 	line.AddString("end", r.End.String())
 	line.AddString("ended_by", r.EndedBy.String())
-	line.AddString("error", r.Error)
+	line.AddString("error", printable.Text(r.Error))
 	return nil
 }
 
