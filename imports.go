@@ -14,6 +14,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httpmonitor"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/journal"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"

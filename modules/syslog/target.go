@@ -28,6 +28,10 @@ type Options struct {
 	Sampling *Sampling // nil: all
 	Buffer   int       // bytes that wait, at most; 0: DefaultBuffer
 
+	// Encode appends a message of another protocol, without the newline that ends a datagram. If it is
+	// nil, messages have the form of Header and Length.
+	Encode func(b []byte, s Severity, text []byte) []byte
+
 	// Failed is called, at most once a minute, with why the target cannot be reached.
 	Failed func(error)
 
@@ -90,12 +94,21 @@ func (t *Target) add(s Severity, text []byte) {
 		t.dropped(1)
 		return
 	}
+	t.encode(s, text)
+	t.filling.add(t.framing(), t.message)
+	t.notify()
+}
+
+// encode sets message. The caller holds the lock.
+func (t *Target) encode(s Severity, text []byte) {
+	if t.o.Encode != nil {
+		t.message = t.o.Encode(t.message[:0], s, text)
+		return
+	}
 	message, cut := t.o.Header.Append(t.message[:0], s, time.Now(), text, max(t.o.Length-1, 0))
 	if t.message = message; cut {
 		t.stats.Cut++
 	}
-	t.filling.add(t.framing(), message)
-	t.notify()
 }
 
 // notify wakes the sender.
