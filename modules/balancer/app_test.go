@@ -4,7 +4,9 @@ package balancer
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,53 +21,58 @@ const twoServers = `{"servers": [{"name": "s1", "address": "10.0.0.1:443"}, {"na
 // A reload provisions the new configuration beside the old one: counts and the round robin's
 // position carry over, even if addresses and weights change.
 func TestReloadKeepsCounts(t *testing.T) {
-	first := provisioned(t, `{"reloaded": `+twoServers+`}`)
-	lease := acquire(t, first, "reloaded", "s1")
-	acquire(t, first, "reloaded", "s2").Release(pool.ConnectFailed)
-	acquire(t, first, "reloaded", "s1").Release(pool.Served)
+	name := unused("reloaded")
+	first := provisioned(t, `{"`+name+`": `+twoServers+`}`)
+	lease := acquire(t, first, name, "s1")
+	acquire(t, first, name, "s2").Release(pool.ConnectFailed)
+	acquire(t, first, name, "s1").Release(pool.Served)
 
-	second := provisioned(t, `{"reloaded": {"servers": [
+	second := provisioned(t, `{"`+name+`": {"servers": [
 		{"name": "s2", "address": "10.0.9.2:443"}, {"name": "s3", "address": "10.0.0.3:443"}, {"name": "s1", "address": "10.0.9.1:443"}]}}`)
-	checkCounts(t, second, "reloaded", counts{"s1", 1, 2, 0}, counts{"s2", 0, 1, 1}, counts{"s3", 0, 0, 0})
+	checkCounts(t, second, name, counts{"s1", 1, 2, 0}, counts{"s2", 0, 1, 1}, counts{"s3", 0, 0, 0})
 	cleanUp(t, first)
-	checkCounts(t, second, "reloaded", counts{"s1", 1, 2, 0}, counts{"s2", 0, 1, 1}, counts{"s3", 0, 0, 0})
-	acquire(t, second, "reloaded", "s2").Release(pool.Served)
+	checkCounts(t, second, name, counts{"s1", 1, 2, 0}, counts{"s2", 0, 1, 1}, counts{"s3", 0, 0, 0})
+	acquire(t, second, name, "s2").Release(pool.Served)
 
 	lease.Release(pool.Served)
-	checkCounts(t, second, "reloaded", counts{"s1", 0, 2, 0}, counts{"s2", 0, 2, 1})
+	checkCounts(t, second, name, counts{"s1", 0, 2, 0}, counts{"s2", 0, 2, 1})
 	cleanUp(t, second)
 }
 
 // A session that outlives all configurations of its backend still counts when the backend is back.
 func TestLeaseOutlivesItsConfiguration(t *testing.T) {
-	first := provisioned(t, `{"outlived": `+twoServers+`}`)
-	lease := acquire(t, first, "outlived", "s1")
+	name := unused("outlived")
+	first := provisioned(t, `{"`+name+`": `+twoServers+`}`)
+	lease := acquire(t, first, name, "s1")
 	cleanUp(t, first)
 
-	second := provisioned(t, `{"outlived": `+twoServers+`}`)
-	checkCounts(t, second, "outlived", counts{"s1", 1, 1, 0})
+	second := provisioned(t, `{"`+name+`": `+twoServers+`}`)
+	checkCounts(t, second, name, counts{"s1", 1, 1, 0})
 	lease.Release(pool.Served)
-	checkCounts(t, second, "outlived", counts{"s1", 0, 1, 0})
+	checkCounts(t, second, name, counts{"s1", 0, 1, 0})
 	cleanUp(t, second)
 }
 
 // A configuration that fails changes nothing and keeps no references.
 func TestFailedConfigurationLeavesNoTrace(t *testing.T) {
-	running := provisioned(t, `{"a": `+twoServers+`}`)
-	acquire(t, running, "a", "s1").Release(pool.Served)
+	name := unused("a")
+	running := provisioned(t, `{"`+name+`": `+twoServers+`}`)
+	acquire(t, running, name, "s1").Release(pool.Served)
 
-	failed := load(t, `{"a": `+twoServers+`, "b": {"retries": 1}, "c": `+twoServers+`}`)
+	failed := load(t, `{"`+name+`": `+twoServers+`, "b": {"retries": 1}, "c": `+twoServers+`}`)
 	want := `backend "b": it has no servers: expected at least one`
 	if err := failed.Provision(newContext(t)); err == nil || err.Error() != want {
 		t.Fatalf("error %v, want %s", err, want)
 	}
 	cleanUp(t, failed) // as Caddy does
-	checkCounts(t, running, "a", counts{"s1", 0, 1, 0})
-	acquire(t, running, "a", "s2").Release(pool.Served)
+	checkCounts(t, running, name, counts{"s1", 0, 1, 0})
+	acquire(t, running, name, "s2").Release(pool.Served)
+	acquire(t, running, name, "s1").Release(pool.Served)
 
 	cleanUp(t, running)
-	later := provisioned(t, `{"a": `+twoServers+`}`)
-	checkCounts(t, later, "a", counts{"s1", 0, 0, 0}, counts{"s2", 0, 0, 0})
+	later := provisioned(t, `{"`+name+`": `+twoServers+`}`)
+	checkCounts(t, later, name, counts{"s1", 0, 2, 0}, counts{"s2", 0, 1, 0})
+	acquire(t, later, name, "s1").Release(pool.Served) // the policy begins anew
 	cleanUp(t, later)
 }
 
@@ -136,12 +143,13 @@ func TestFrontendNamesDiffer(t *testing.T) {
 
 // A frontend's own backend is like any other, under the frontend's name.
 func TestAddBackend(t *testing.T) {
+	name := unused("tls")
 	app := provisioned(t, `{"web": `+twoServers+`}`)
 	ctx := newContext(t)
-	if err := app.AddBackend(ctx, "tls", backend(t, twoServers)); err != nil {
+	if err := app.AddBackend(ctx, name, backend(t, twoServers)); err != nil {
 		t.Fatal(err)
 	}
-	acquire(t, app, "tls", "s1").Release(pool.Served)
+	acquire(t, app, name, "s1").Release(pool.Served)
 	want := `its own servers form backend "web", and the app has one of that name: rename one of the two`
 	if err := app.AddBackend(ctx, "web", backend(t, twoServers)); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
@@ -151,8 +159,8 @@ func TestAddBackend(t *testing.T) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	cleanUp(t, app)
-	later := provisioned(t, `{"tls": `+twoServers+`}`)
-	checkCounts(t, later, "tls", counts{"s1", 0, 0, 0})
+	later := provisioned(t, `{"`+name+`": `+twoServers+`}`)
+	checkCounts(t, later, name, counts{"s1", 0, 1, 0})
 	cleanUp(t, later)
 }
 
@@ -203,6 +211,12 @@ func acquire(t *testing.T, app *App, backend, server string) *pool.Lease {
 	}
 	return lease
 }
+
+var lastUnused atomic.Int64
+
+// unused returns a name that no backend has had: counts of backends are kept for those that come
+// back.
+func unused(name string) string { return name + strconv.FormatInt(lastUnused.Add(1), 10) }
 
 type counts struct {
 	server        string

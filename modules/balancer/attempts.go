@@ -77,8 +77,15 @@ func (a *Attempts) Next(ctx context.Context, failed *pool.Lease, f Failure) (*po
 	}
 }
 
+// moveFrom releases a failed lease for another one, perhaps on another server.
+func (a *Attempts) moveFrom(failed *pool.Lease, f Failure) {
+	a.Backend.pool.Retried(failed.Server, true)
+	failed.Release(f.Outcome)
+}
+
 // sameServer keeps the failed lease, and with it the server's slot, for another attempt.
 func (a *Attempts) sameServer(failed *pool.Lease, f Failure) *pool.Lease {
+	a.Backend.pool.Retried(failed.Server, false)
 	if f.Outcome == pool.ConnectFailed {
 		failed.Failed()
 	}
@@ -88,7 +95,7 @@ func (a *Attempts) sameServer(failed *pool.Lease, f Failure) *pool.Lease {
 
 // anotherServer returns a lease on a server that has not been tried, as long as there is one.
 func (a *Attempts) anotherServer(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
-	failed.Release(f.Outcome)
+	a.moveFrom(failed, f)
 	a.Request.Avoid(failed.Server)
 	lease, err := a.Acquire(ctx)
 	if !errors.Is(err, pool.ErrNoServer) {
@@ -109,7 +116,7 @@ func (a *Attempts) redispatch(ctx context.Context, failed *pool.Lease, f Failure
 	if !a.Backend.Redispatch.At(a.Retries, *a.Backend.Retries) && one && p.Running(failed.Server) {
 		return a.sameServer(failed, f), nil
 	}
-	failed.Release(f.Outcome)
+	a.moveFrom(failed, f)
 	if !several {
 		a.pause(f)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 )
 
 // Default and maximum of Backend.Retries.
@@ -153,6 +154,9 @@ func (b *Backend) Provision(ctx caddy.Context, name string) error {
 
 // Name returns the name under which the backend was provisioned.
 func (b *Backend) Name() string { return b.name }
+
+// Traffic returns where to count the connections of the backend, when they end.
+func (b *Backend) Traffic() *tally.Split[pool.BackendTraffic] { return b.pool.Traffic() }
 
 // Pool returns the backend's pool. It is valid after Provision.
 func (b *Backend) Pool() *pool.Pool { return b.pool }

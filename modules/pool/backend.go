@@ -32,6 +32,7 @@ type backend struct {
 	deferred     []func() // see afterUnlock
 	runsDeferred bool     // a goroutine is running deferred functions
 	empty        bool     // the view was empty, and an event has reported it
+	counts       *Counts
 }
 
 // unlock unlocks the backend, runs the deferred functions, and drops the backend if it is no longer
@@ -59,17 +60,23 @@ func (b *backend) unlock() {
 func (b *backend) hold(name string) *state {
 	s := b.states[name]
 	if s == nil {
-		s = &state{backend: b, name: name}
+		s = b.newState(name)
 		b.states[name] = s
 	}
 	s.refs++
 	return s
 }
 
+// newState returns the state of a server, with the counts that it may have had before.
+func (b *backend) newState(name string) *state {
+	return &state{backend: b, name: name, counts: b.registry.counts.get(Ref{b.name, name})}
+}
+
 // release gives a reference to a state back, and drops the state with the last one.
 func (b *backend) release(s *state) {
 	if s.refs--; s.refs == 0 {
 		s.removal.stop()
+		s.counts.setDown(false, time.Now())
 		delete(b.states, s.name)
 	}
 }
@@ -157,7 +164,7 @@ func (b *backend) bind(s *Server) {
 	if known := b.states[s.Name]; known != nil {
 		s.state = known
 	} else if s.state.backend != b {
-		s.state = &state{backend: b, name: s.Name}
+		s.state = b.newState(s.Name)
 	}
 }
 

@@ -96,8 +96,8 @@ func (b *backend) take(s *Server, r *Request, now time.Time) *Lease {
 	s.state.refs++
 	b.refs++
 	b.served++
-	s.state.sessions.Add(1)
-	s.state.taken.Add(1)
+	s.state.counts.take(int(s.state.sessions.Add(1)), now)
+	b.counts.take(b.served, now)
 	b.loadUp(s)
 	s.state.rate.Count(now)
 	if b.pool.retryBudget != nil && !r.leased {

@@ -72,7 +72,7 @@ func (f HolderFunc) LeaseEvicted(why EvictReason) { f(why) }
 // Failed records that the server could not be reached, and keeps the lease for another attempt. It
 // must not be called after Release.
 func (l *Lease) Failed() {
-	l.Server.state.failed.Add(1)
+	l.Server.state.counts.failed.Add(1)
 	l.observe(true)
 	l.responded(Failed)
 	l.began = 0 // a pause follows, which is no time of the server's
@@ -151,7 +151,7 @@ func (l *Lease) Release(o Outcome) {
 	}
 	l.released = true
 	if o == ConnectFailed {
-		l.Server.state.failed.Add(1)
+		l.Server.state.counts.failed.Add(1)
 	}
 	if o == ConnectFailed || o == BrokenEarly {
 		b.tellResponse(l, Failed)

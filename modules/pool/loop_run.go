@@ -103,6 +103,7 @@ func (b *backend) recordCheck(s *Server, l *loop, r AgentReport, took time.Durat
 		return
 	}
 	why := cause{Result: r.Result, took: took}
+	s.state.counts.noteCheck(r.Code, h.check.value > 0)
 	b.update(s, func() cause {
 		if h.recordCheck(r.Result, took) {
 			b.emit(s.event(CheckChanged, why))

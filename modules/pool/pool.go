@@ -71,6 +71,7 @@ type Pool struct {
 	notify       func(Event)
 	timed        bool // the policy is a ResponseTracker
 	dynamic      bool // a server's limit depends on the load of the backend
+	counts       *Counts
 
 	backend atomic.Pointer[backend]
 
@@ -100,6 +101,7 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 	b := r.lock(p.name)
 	defer b.mu.Unlock()
 	p.backend.Store(b)
+	p.counts = b.counts
 	b.refs++
 	for _, s := range p.servers {
 		s.state = b.hold(s.Name)

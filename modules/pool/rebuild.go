@@ -61,9 +61,11 @@ func (b *backend) evaluate() (before []condition, starting bool) {
 func (b *backend) checkEmpty() {
 	if empty := len(b.view.Servers) == 0; empty != b.empty {
 		b.empty = empty
+		b.counts.setDown(empty, time.Now())
 		what := UsableServerAgain
 		if empty {
 			what = NoUsableServer
+			b.counts.downs++
 		}
 		b.emit(Event{Kind: what})
 	}

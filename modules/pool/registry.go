@@ -19,6 +19,7 @@ type Registry struct {
 	versions     atomic.Uint64
 	loopsStarted atomic.Uint64 // check loops started so far
 	removed      atomic.Int64  // see SetRemovedTimeout
+	counts       countsByName
 }
 
 // find returns the backend of that name, locked, or nil.
@@ -41,7 +42,7 @@ func (r *Registry) lock(name string) *backend {
 		if r.backends == nil {
 			r.backends = make(map[string]*backend)
 		}
-		b = &backend{registry: r, name: name, states: make(map[string]*state)}
+		b = &backend{registry: r, name: name, states: make(map[string]*state), counts: r.counts.get(Ref{Backend: name})}
 		r.backends[name] = b
 	}
 	b.mu.Lock()

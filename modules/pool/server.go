@@ -83,10 +83,10 @@ func (s *Server) Sessions() int64 { return s.state.sessions.Load() }
 func (s *Server) Queued() int64 { return s.state.queued.Load() }
 
 // Taken returns the number of leases since the start.
-func (s *Server) Taken() uint64 { return s.state.taken.Load() }
+func (s *Server) Taken() uint64 { return s.state.counts.taken.Load() }
 
 // Failed returns the number of failed attempts to reach the server.
-func (s *Server) Failed() uint64 { return s.state.failed.Load() }
+func (s *Server) Failed() uint64 { return s.state.counts.failed.Load() }
 
 // CanServe reports whether the server has a free slot and no queue: a new connection could be
 // served at once without overtaking another. It is for policies.

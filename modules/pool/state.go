@@ -37,9 +37,9 @@ type state struct {
 
 	sessions atomic.Int64
 	queued   atomic.Int64
-	taken    atomic.Uint64
-	failed   atomic.Uint64
-	rate     frequency.Rate // of taken
+	rate     frequency.Rate // of Counts.taken
+
+	counts *Counts
 
 	queue  queue
 	leases *Lease // head of a linked list
@@ -55,7 +55,6 @@ type state struct {
 	known     bool          // whether evaluate was called
 	now       condition     // as of the last evaluate
 	changed   time.Time     // when now changed
-	downs     uint64        // how often the server has gone down
 	requeued  int           // requests moved away from it by the last rebuild
 	upSince   time.Time     // start of the slow start; zero: not starting
 	elapsed   time.Duration // since upSince, in whole seconds
@@ -138,8 +137,9 @@ func (s *state) evaluate(c *ServerConfig, now time.Time) (before condition) {
 		s.changed = now
 	}
 	if !before.down && s.now.down {
-		s.downs++
+		s.counts.downs++
 	}
+	s.counts.setDown(!s.now.up(), now)
 	cameUp := s.known && !before.up() // no slow start when the process starts
 	s.updateSlowStart(c.SlowStart, cameUp, now)
 	s.known = true

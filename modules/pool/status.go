@@ -19,6 +19,29 @@ type BackendStatus struct {
 	Sessions, Queue int
 	// Events are the last transitions, oldest first.
 	Events []Event
+	// Since is when the backend lost its last usable server; zero: it has some. Downs is the number of
+	// times that it did so, DownTime the time that it was without one.
+	Since    time.Time
+	Downs    uint64
+	DownTime time.Duration
+	Totals
+	Traffic BackendTraffic
+}
+
+// Totals are numbers since the process began.
+type Totals struct {
+	// Taken is the number of leases, MaxSessions the highest number at a time, LastTaken the time of
+	// the last one.
+	Taken       uint64
+	MaxSessions int
+	LastTaken   time.Time
+	// Retries and Redispatches are the numbers of further attempts to connect.
+	Retries, Redispatches uint64
+}
+
+// totals returns the numbers. The backend must be locked.
+func (c *Counts) totals() Totals {
+	return Totals{c.taken.Load(), c.maxSessions, c.lastTaken, c.retries.Load(), c.redispatches.Load()}
 }
 
 // ServerStatus is a snapshot of a server.
@@ -37,7 +60,12 @@ type ServerStatus struct {
 	// start.
 	Weight, MaxConn, Share int
 	Sessions, Queued       int64
-	Taken, Failed          uint64
+	Totals
+	Failed   uint64
+	MaxQueue int
+	DownTime time.Duration // includes maintenance
+	Checks   CheckCounts
+	Traffic  Traffic
 	// Errors is the number of consecutive errors of client connections, if they are observed.
 	Errors int64
 	// Check and Agent are the last finished checks; At is zero before the first.
@@ -69,6 +97,9 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 		status.Queue++
 	}
 	status.Active, status.Backups = b.usable()
+	status.Since, status.Downs, status.DownTime = b.counts.downSince, b.counts.downs, b.counts.downFor(time.Now())
+	status.Totals = b.counts.totals()
+	b.counts.backendTraffic.Each(status.Traffic.Add)
 	for _, s := range b.pool.servers {
 		status.Servers = append(status.Servers, s.status())
 	}
@@ -78,11 +109,13 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 func (s *Server) status() ServerStatus {
 	state := s.state
 	status := ServerStatus{
-		ServerConfig: s.ServerConfig, Down: state.now.down, Admin: state.now.admin, Since: state.changed, Downs: state.downs,
+		ServerConfig: s.ServerConfig, Down: state.now.down, Admin: state.now.admin, Since: state.changed, Downs: state.counts.downs,
 		Weight: state.run.weight, MaxConn: s.maxConn(), Share: state.share(),
-		Sessions: s.Sessions(), Queued: s.Queued(), Taken: s.Taken(), Failed: s.Failed(),
+		Sessions: s.Sessions(), Queued: s.Queued(), Totals: state.counts.totals(), Failed: s.Failed(),
+		MaxQueue: state.counts.maxQueue, DownTime: state.counts.downFor(time.Now()), Checks: state.counts.checks,
 		Errors: state.health.errors.Load(), Check: state.health.lastCheck, Agent: state.health.lastAgent,
 	}
+	state.counts.traffic.Each(status.Traffic.Add)
 	status.Counter, status.Of = state.health.check.shown()
 	return status
 }

@@ -36,7 +36,7 @@ func (b *backend) enqueue(w *waiter, s *Server) {
 
 // countQueued counts one more request in the queue of a server.
 func (b *backend) countQueued(s *state) {
-	s.queued.Add(1)
+	s.counts.maxQueue = max(s.counts.maxQueue, int(s.queued.Add(1)))
 	if known := b.current(s); known != nil {
 		b.loadUp(known)
 	}
