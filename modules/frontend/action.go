@@ -67,8 +67,16 @@ var Verbs = map[string]Verb{
 // String returns the verb's word.
 func (v Verb) String() string { return wordFor(Verbs, v) }
 
+// reasonNames are the words of the reasons.
+var reasonNames = func() (names [reasonCount]string) {
+	for word, why := range Reasons {
+		names[why] = word
+	}
+	return names
+}()
+
 // String returns the reason's word.
-func (r Reason) String() string { return wordFor(Reasons, r) }
+func (r Reason) String() string { return reasonNames[r] }
 
 func wordFor[V comparable](words map[string]V, v V) string {
 	for word, stands := range words {

@@ -15,6 +15,7 @@ import (
 type holds struct {
 	bind      *connCount        // nil: the bind has no limit of its own
 	addresses *limits.Addresses // nil: their addresses are not counted
+	listener  *Listener         // nil: nothing counts those of the address
 }
 
 // release gives back what a connection from an address has taken.
@@ -28,12 +29,19 @@ func (h *holds) release(from netip.Addr) {
 	if h.addresses != nil {
 		h.addresses.Leave(from)
 	}
+	if h.listener != nil {
+		h.listener.open.Add(-1)
+	}
 }
 
 // releaseHolds gives back what the session's connection has taken.
 func (s *session) releaseHolds() {
-	if s.holds != nil {
-		s.holds.release(tcplog.Packed(s.packed.Bytes()[8:]).Client())
+	if h := s.holds; h != nil {
+		var from netip.Addr
+		if h.addresses != nil {
+			from = tcplog.Packed(s.packed.Bytes()[8:]).Client()
+		}
+		h.release(from)
 	}
 }
 
@@ -76,9 +84,26 @@ func (e *Entry) Limited() bool { return e.f.MaxConn > 0 || e.f.SessionRate > 0 |
 // enter gives a new connection its place in the counts, if there is one. It does not block. It
 // wakes nothing that waits for a place: that may call it.
 func (e *Entry) enter() bool {
+	entered := e.tryEnter()
+	if entered {
+		e.countAccepted()
+	}
+	return entered
+}
+
+// countAccepted counts a connection that has its place.
+func (e *Entry) countAccepted() {
+	e.f.ends.accepted.Add(1)
+	if l := e.Listener; l != nil {
+		l.accepted.Add(1)
+		l.open.Add(1)
+	}
+}
+
+func (e *Entry) tryEnter() bool {
 	f := e.f
 	if !e.Limited() {
-		f.conns.Add(1)
+		f.conns.enter()
 		return true
 	}
 	if e.MaxConn > 0 && e.holds.bind.Load() >= int64(e.MaxConn) || f.SessionRate > 0 && f.conns.sessions.Wait(f.SessionRate, time.Now()) > 0 {
@@ -109,6 +134,7 @@ func raise(c *connCount, limit int) bool {
 			return false
 		}
 		if c.CompareAndSwap(n, n+1) {
+			c.noteHigh(n + 1)
 			return true
 		}
 	}
@@ -162,9 +188,10 @@ const shortPause = 10 * time.Millisecond
 
 // enterAnyway gives a new connection its place in the counts even where they are full.
 func (e *Entry) enterAnyway() {
-	e.f.conns.Add(1)
+	e.f.conns.enter()
+	e.countAccepted()
 	if e.MaxConn > 0 {
-		e.holds.bind.Add(1)
+		e.holds.bind.enter()
 	}
 }
 

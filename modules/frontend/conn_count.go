@@ -14,7 +14,8 @@ import (
 // it raised, even when its configuration has been replaced.
 type connCount struct {
 	atomic.Int64
-	rate frequency.Rate // of sessions that begin
+	highest atomic.Int64   // so far
+	rate    frequency.Rate // of sessions that begin
 
 	sessions frequency.Rate // of the frontend, if its rate is limited
 	awaited  atomic.Bool    // waiting is not empty
@@ -28,6 +29,18 @@ type connCount struct {
 type Waker interface {
 	// Wake is called once, when there may be room. It must not block.
 	Wake()
+}
+
+// enter raises the count.
+func (c *connCount) enter() { c.noteHigh(c.Add(1)) }
+
+// noteHigh notes that the count has risen to n.
+func (c *connCount) noteHigh(n int64) {
+	for {
+		if high := c.highest.Load(); n <= high || c.highest.CompareAndSwap(high, n) {
+			return
+		}
+	}
 }
 
 // leave lowers the count, and wakes those that wait for that.

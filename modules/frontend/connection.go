@@ -12,8 +12,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -101,18 +103,19 @@ func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()
 	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b, c.holds()), b, b.Name()
 	c.setUniqueID()
-	c.shared.beconn.Add(1)
+	c.shared.beconn.enter()
 	c.entered = time.Now()
 	c.shared.beconn.rate.Count(c.entered)
 }
 
 // leaveBackend undoes enter, if need be, and records the number of the backend's other
-// connections.
-func (c *connection) leaveBackend() {
+// connections. It returns where to count the connection for the backend, or nil.
+func (c *connection) leaveBackend() (counts *tally.Split[pool.BackendTraffic]) {
 	if c.shared != nil {
-		c.record.BEConn = c.shared.beconn.Add(-1)
+		counts, c.record.BEConn = c.shared.traffic, c.shared.beconn.Add(-1)
 		c.shared, c.backend = nil, nil
 	}
+	return counts
 }
 
 // leaveFrontend gives up the connection's place in the counts.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -28,6 +29,9 @@ type ending struct {
 	clientClosed bool // the client's connection is closed already
 
 	unserved bool // no server was available: the action of on no_server applies
+
+	refusal Refusal                           // if something of the frontend has refused it
+	traffic *tally.Split[pool.BackendTraffic] // of its backend; nil: it had none
 }
 
 // internalFailure returns the ending of a connection that failed before its backend was known.
@@ -74,7 +78,7 @@ func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time
 	}
 	r.ActConn = int64(liveConns.count())
 	r.Duration = time.Since(began)
-	ends[e.end].Add(1)
+	e.count(r, server, ends)
 	switch e.end {
 	case tcplog.PassedOn: // it goes on elsewhere
 	case tcplog.OverLimit: // many share a line
@@ -96,7 +100,7 @@ func (c *connection) end(e *ending) {
 	next := c.nextConn(e)
 	last := c.finalAlert(e)
 	c.forget()
-	c.leaveBackend()
+	traffic := c.leaveBackend()
 	c.tracked.release(max(c.record.In, read), c.record.Out)
 	c.tracked = nil
 	c.record.FEConn = c.f.conns.Load()
@@ -107,6 +111,7 @@ func (c *connection) end(e *ending) {
 		e = c.passOn(next)
 	}
 	c.closeClient(e, last)
+	e.traffic = traffic
 	e.conclude(&c.record, server, c.accepted, c.f.log, c.f.ends)
 }
 

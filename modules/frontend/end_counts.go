@@ -5,15 +5,23 @@ package frontend
 import (
 	"sync/atomic"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// endCounts counts the connections of a frontend that have ended, by how. They continue over
-// reloads.
-type endCounts [tcplog.EndCount]atomic.Int64
+// endCounts counts the connections of a frontend. They continue over reloads.
+type endCounts struct {
+	accepted, sessions atomic.Int64
+	by                 [tcplog.EndCount]atomic.Int64 // those that have ended, by how
+	tally              tally.Split[Tally]
+}
+
+// keptFrontends is the number of frontends whose counts are kept although no configuration has them
+// any more: one that a reload brings back continues them.
+const keptFrontends = 1024
 
 // frontendEnds holds the counts of frontends by name.
-var frontendEnds weakRegistry[endCounts]
+var frontendEnds = weakRegistry[endCounts]{keep: keptFrontends}
 
 // Counts are the connections of a frontend.
 type Counts struct {
@@ -37,9 +45,12 @@ type Counts struct {
 func AllCounts() map[string]Counts {
 	all := make(map[string]Counts)
 	for name, counts := range frontendEnds.all() {
+		if !isNamed(name) {
+			continue
+		}
 		c := Counts{Connections: frontendConns.load(name), Ended: make(map[string]int64)}
-		for end := range counts {
-			if n := counts[end].Load(); n > 0 {
+		for end := range counts.by {
+			if n := counts.by[end].Load(); n > 0 {
 				c.Ended[tcplog.End(end).String()] += n
 			}
 		}
@@ -49,4 +60,10 @@ func AllCounts() map[string]Counts {
 		all[name] = c
 	}
 	return all
+}
+
+// isNamed reports whether a configuration has a frontend of that name, or a connection is one of
+// its.
+func isNamed(name string) bool {
+	return activeFrontends.lookup(name) != nil || frontendConns.load(name) > 0
 }

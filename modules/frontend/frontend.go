@@ -178,6 +178,7 @@ func (c *connection) walk() *ending {
 		return end
 	}
 	c.f.conns.rate.Count(c.accepted)
+	c.f.ends.sessions.Add(1)
 	limits.Process.Session()
 	return c.walkFromHeader()
 }

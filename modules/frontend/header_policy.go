@@ -94,6 +94,9 @@ type EntryConfig struct {
 	// used with MaxConn.
 	Address string
 
+	// Listener counts the connections of the address; nil: nothing does. See OpenListener.
+	Listener *Listener
+
 	// MaxConn is the number of connections of the address at which Pause leaves further ones in the
 	// kernel's queue; 0: no limit of its own.
 	MaxConn int
@@ -126,11 +129,13 @@ func (f *Frontend) Entry(c EntryConfig) *Entry {
 	var bind *connCount
 	if c.MaxConn > 0 {
 		bind = bindConns.getOrCreate(f.Name + " " + c.Address)
-		c.holds = &holds{bind: bind}
+	}
+	if bind != nil || c.Listener != nil {
+		c.holds = &holds{bind: bind, listener: c.Listener}
 	}
 	if c.limit, c.limited = f.Limit, f.limited; f.Limit.perAddress() {
 		counted := c
-		counted.holds = &holds{bind, &f.limited.addresses}
+		counted.holds = &holds{bind, &f.limited.addresses, c.Listener}
 		c.counted = &counted
 	}
 	return &Entry{f: f, EntryConfig: &c}

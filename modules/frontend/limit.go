@@ -50,7 +50,7 @@ type limitState struct {
 }
 
 // frontendLimits holds the states by the frontends' names.
-var frontendLimits weakRegistry[limitState]
+var frontendLimits = weakRegistry[limitState]{keep: keptFrontends}
 
 // unfinished is the number of bytes of unfinished hellos of the process.
 var unfinished atomic.Int64
@@ -121,7 +121,8 @@ func (e *Entry) enterAtAccept(conn net.Conn) *EntryConfig {
 	relay.Abort(conn)
 	_ = conn.Close()
 	e.limited.refusals.Add(why)
-	e.f.ends[tcplog.OverLimit].Add(1)
+	e.f.ends.accepted.Add(1)
+	e.f.ends.by[tcplog.OverLimit].Add(1)
 	return nil
 }
 

@@ -96,7 +96,7 @@ func TestNext(t *testing.T) {
 // connections that are counted as passed on.
 func passesOn(t *testing.T, f *Frontend, way string, does []clientDoes) []string {
 	t.Helper()
-	before := f.ends[tcplog.PassedOn].Load()
+	before := f.ends.by[tcplog.PassedOn].Load()
 	taken := make(chan string, 1)
 	entry := f.Entry(EntryConfig{Next: func(conn net.Conn) bool {
 		go func() {
@@ -130,7 +130,7 @@ func passesOn(t *testing.T, f *Frontend, way string, does []clientDoes) []string
 		go entry.Serve(s, time.Now())
 		return nil
 	}, append(slices.Clone(does), finishes))
-	return []string{<-taken, strings.Replace(got, "closed", "<nil>", 1), fmt.Sprint(f.ends[tcplog.PassedOn].Load() - before)}
+	return []string{<-taken, strings.Replace(got, "closed", "<nil>", 1), fmt.Sprint(f.ends.by[tcplog.PassedOn].Load() - before)}
 }
 
 // withDescriptor calls a function with the connection's descriptor.

@@ -84,7 +84,7 @@ func (r *response) applyRules(b []byte, final bool) relay.Decision {
 	case action == rules.Wait:
 		return r.wait(time.Duration(ruleset.InspectDelay))
 	default:
-		r.session.markRefused()
+		r.session.markRefused(rule)
 		return relay.Decision{Do: relay.Refuse, Reason: rule.Called("response"), Reset: rule.Action == "reset"}
 	}
 }

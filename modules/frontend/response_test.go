@@ -39,7 +39,7 @@ func TestResponseIsHeld(t *testing.T) {
 	if last := r.Inspect([]byte("220 hello\n"), false); last != (relay.Decision{Do: relay.Pass}) {
 		t.Errorf("with all bytes: %+v", last)
 	}
-	if r.c != nil || !*recycled || r.session.refused {
+	if r.c != nil || !*recycled || r.session.refused != nil {
 		t.Errorf("the response keeps the configuration, or is refused: %+v", r)
 	}
 }
@@ -54,7 +54,7 @@ func TestResponseIsRefused(t *testing.T) {
 		if got := r.Inspect([]byte(bytes), true); got != want {
 			t.Errorf("%s: %+v", bytes, got)
 		}
-		if !r.session.refused || shared.refused || r.c != nil || !*recycled {
+		if r.session.refused == nil || shared.refused != nil || r.c != nil || !*recycled {
 			t.Errorf("%s: %+v", bytes, r)
 		}
 	}

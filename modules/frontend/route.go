@@ -30,7 +30,7 @@ func (c *connection) route() (*balancer.Backend, *ending) {
 		}
 		return nil, &ending{
 			end: tcplog.Refused, by: relay.Proxy, err: fmt.Errorf("rule %d: %s", by.number, verb),
-			verb: verb, alert: alertAccessDenied,
+			verb: verb, alert: alertAccessDenied, refusal: Refusal{"routing", by.number},
 		}
 	case backend == nil:
 		return c.refuse(NoMatch, &ending{end: tcplog.NoBackend, by: relay.Proxy, err: errNoRoute})
@@ -53,5 +53,8 @@ func (c *connection) refuse(why Reason, end *ending) (*balancer.Backend, *ending
 		end.err = fmt.Errorf("on %s: %s", why, a.Verb)
 	}
 	end.verb, end.alert = a.Verb, alerts[why]
+	if why != NoServer {
+		end.refusal = Refusal{Reason: reasonNames[why]}
+	}
 	return nil, end
 }

@@ -115,7 +115,8 @@ func (c *connection) refusedBy(ruleset *rules.Config, by *rules.Rule) *ending {
 	default:
 		kind = fmt.Sprintf("backend %q content", c.record.Backend)
 	}
-	return &ending{end: tcplog.Refused, by: relay.Proxy, err: errors.New(by.Called(kind)), verb: Close}
+	reason, _, _ := strings.Cut(kind, " ")
+	return &ending{end: tcplog.Refused, by: relay.Proxy, err: errors.New(by.Called(kind)), verb: Close, refusal: Refusal{reason, by.Number()}}
 }
 
 // clientLeft returns the ending of a client that has left or timed out while a ruleset waited. As

@@ -17,6 +17,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/offheap"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -37,11 +39,12 @@ type sessionConfig struct {
 	frontend, backend string
 	feconn, beconn    *connCount
 	ends              *endCounts
+	traffic           *tally.Split[pool.BackendTraffic]
 	log               *tcplog.Log
 	options           relay.Options
 	headers           map[string]int // the version of the PROXY header of each server that gets one
 	holds             *holds
-	refused           bool // by rules for the response; such a session has its own copy
+	refused           *rules.Rule // the rule that did; then this copy is the session's own
 }
 
 // sessionConfigFor returns what sessions to b share that hold the same things.
@@ -58,7 +61,7 @@ func (f *Frontend) sessionConfigFor(b *balancer.Backend, h *holds) *sessionConfi
 		return known.(*sessionConfig)
 	}
 	known, _ := configs.LoadOrStore(b, &sessionConfig{
-		frontend: f.Name, backend: b.Name(), ends: f.ends, feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()), holds: h,
+		frontend: f.Name, backend: b.Name(), ends: f.ends, feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()), holds: h, traffic: b.Traffic(),
 		log: f.log, options: f.relayOptions(b), headers: b.Headers(),
 	})
 	return known.(*sessionConfig)
@@ -93,10 +96,10 @@ func (s *session) record() (tcplog.Record, time.Time) {
 // own.
 func (s *session) LeaseEvicted(pool.EvictReason) { s.End("") }
 
-// markRefused notes that rules have refused the server's response. It must happen before Ended.
-func (s *session) markRefused() {
+// markRefused notes that a rule has refused the server's response. It must happen before Ended.
+func (s *session) markRefused(by *rules.Rule) {
 	t := *s.sessionConfig
-	t.refused = true
+	t.refused = by
 	s.sessionConfig = &t
 }
 
@@ -121,8 +124,8 @@ func (s *session) Ended(result relay.Result) {
 	record, accepted := s.record()
 	end := sessionEnding(result, &record)
 	switch {
-	case s.refused:
-		end.end = tcplog.ResponseRefused
+	case s.refused != nil:
+		end.end, end.refusal = tcplog.ResponseRefused, Refusal{"response", s.refused.Number()}
 	case result.Cause == relay.Ended:
 		if cut := evictionEnding(s.lease.Evicted()); cut != nil {
 			end.end, end.by = cut.end, cut.by
@@ -135,6 +138,7 @@ func (s *session) Ended(result relay.Result) {
 	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	s.lease.Release(outcome)
+	end.traffic = s.traffic
 	end.conclude(&record, s.lease.Server, accepted, s.log, s.ends)
 }
 

@@ -23,6 +23,7 @@ func (a *shardConn) onAccepted() relay.Step {
 		a.header = a.pooled.header
 	}
 	a.f.conns.rate.Count(epoch.Add(a.accepted))
+	a.f.ends.sessions.Add(1)
 	limits.Process.Session()
 	if a.header.awaits() {
 		return relay.Step{Until: a.f.headerDeadline(epoch.Add(a.accepted))}

@@ -60,11 +60,7 @@ func (e *Entry) ServeOnShard(socket *relay.Socket) {
 	liveConns.addSession()
 	if err := a.session.Arrive(socket, a); err != nil { // no shard can watch it
 		liveConns.removeSession(a.session)
-		f.conns.leave()
-		if e.MaxConn > 0 {
-			e.holds.bind.leave()
-		}
-		go e.serve(config, socket, accepted)
+		go e.serveEntered(config, socket, accepted)
 		return
 	}
 	liveConns.started(a.session, false)

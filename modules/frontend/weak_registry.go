@@ -8,14 +8,22 @@ import (
 	"weak"
 )
 
-// weakRegistry holds values of the process by name, each as long as something refers to it.
+// weakRegistry holds values of the process by name, each as long as something refers to it, and of
+// those made last a number that is kept without.
 type weakRegistry[T any] struct {
 	mu     sync.Mutex
 	values map[string]weak.Pointer[T]
+
+	keep int
+	kept []*T // a ring
+	next int
 }
 
 // getOrCreate returns the value of a name.
-func (b *weakRegistry[T]) getOrCreate(name string) *T {
+func (b *weakRegistry[T]) getOrCreate(name string) *T { return b.getOrInit(name, func(*T) {}) }
+
+// getOrInit returns the value of a name, which init sets up if it is new.
+func (b *weakRegistry[T]) getOrInit(name string, init func(*T)) *T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if known := b.values[name].Value(); known != nil {
@@ -25,9 +33,22 @@ func (b *weakRegistry[T]) getOrCreate(name string) *T {
 		b.values = make(map[string]weak.Pointer[T])
 	}
 	v := new(T)
+	init(v)
 	b.values[name] = weak.Make(v)
 	runtime.AddCleanup(v, b.remove, name)
+	b.keepValue(v)
 	return v
+}
+
+func (b *weakRegistry[T]) keepValue(v *T) {
+	if len(b.kept) < b.keep {
+		b.kept = append(b.kept, v)
+		return
+	}
+	if b.keep > 0 {
+		b.kept[b.next] = v
+		b.next = (b.next + 1) % b.keep
+	}
 }
 
 // lookup returns the value of a name, or nil.

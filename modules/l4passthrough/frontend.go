@@ -3,6 +3,7 @@
 package l4passthrough
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -41,7 +42,8 @@ type Frontend struct {
 // listening is an open listener and the way into the frontend that its connections take.
 type listening struct {
 	net.Listener
-	entry *frontend.Entry
+	entry  *frontend.Entry
+	counts *frontend.Listener
 }
 
 // CaddyModule returns the Caddy module information.
@@ -116,7 +118,8 @@ func (f *Frontend) Listen() error {
 			entry := b.entry()
 			entry.Address = ln.Addr().String()
 			entry.Next = durable.Passer(ln) // always: the configuration that decides may be a later one
-			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(entry)})
+			entry.Listener = frontend.OpenListener(f.Name, cmp.Or(b.Name, entry.Address), len(f.listeners)+1)
+			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(entry), entry.Listener})
 		}
 		if err != nil {
 			f.StopListening()
@@ -135,7 +138,12 @@ func (f *Frontend) Listen() error {
 
 // StopListening closes the listeners. Accepted connections go on.
 func (f *Frontend) StopListening() {
-	f.closing.Do(func() { close(f.closed) })
+	f.closing.Do(func() {
+		close(f.closed)
+		for _, ln := range f.listeners {
+			ln.counts.Close()
+		}
+	})
 	for _, ln := range f.listeners {
 		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			f.logger.Error("closing a listener", zap.String("frontend", f.Name), zap.Stringer("address", ln.Addr()), zap.Error(err))

@@ -85,6 +85,9 @@ func (r *Rule) Called(kind string) string {
 	return fmt.Sprintf("%s rule %d: %s", kind, r.number, r.Action)
 }
 
+// Number returns the rule's position in its list, from 1.
+func (r *Rule) Number() int { return r.number }
+
 func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 	if err := r.validate(); err != nil {
 		return err

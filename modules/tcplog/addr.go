@@ -80,6 +80,16 @@ func (u *unpacker) addr() Addr {
 	return Addr{ip: netip.AddrPortFrom(ip, uint16(port[0])<<8|uint16(port[1]))}
 }
 
+// skipAddr skips what addr would return.
+func (u *unpacker) skipAddr() {
+	switch size := int(u.take(1)[0]); size {
+	case 4, 16:
+		u.take(size + 2)
+	default:
+		u.text()
+	}
+}
+
 // Protocols are ALPN protocol names, each after a byte with its length.
 type Protocols string
 

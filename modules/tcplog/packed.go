@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"time"
+	"unsafe"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 )
@@ -67,6 +68,35 @@ func (r *Record) unpack(u *unpacker) {
 	if head[1]&4 != 0 {
 		r.Peer, r.Authority, r.UniqueID = u.addr(), u.text(), u.text()
 	}
+}
+
+// Facts are some of the fields of a record, for counts.
+type Facts struct {
+	Outcome                   clienthello.Outcome
+	Uninspected               bool
+	ServerName                string // shares the memory of the record
+	HelloWait, Queue, Connect time.Duration
+}
+
+// Facts returns fields of the record, which may be packed. It is faster than unpacking it.
+func (r *Record) Facts() (f Facts) {
+	if len(r.AtStart) == 0 {
+		return Facts{r.Outcome, r.Uninspected, r.ServerName, r.HelloWait, r.Queue, r.Connect}
+	}
+	u := unpacker(unsafe.String(&r.AtStart[0], len(r.AtStart)))
+	u.text() // the protocols of ALPN
+	u.skipAddr()
+	u.skipAddr()
+	head := u.take(4)
+	f.Outcome, f.Uninspected = clienthello.Outcome(head[0]), head[1]&1 != 0
+	u.length() // the time of accept
+	f.HelloWait, f.Queue, f.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
+	for range 3 {
+		u.length()
+	}
+	u.text() // the server's address
+	f.ServerName = u.text()
+	return f
 }
 
 func appendText(b []byte, text string) []byte {

@@ -42,6 +42,9 @@ func TestPackedRecordLogsSameLine(t *testing.T) {
 		if a, b := written(t, want), written(t, got); a != b {
 			t.Errorf("packed %s\nnot    %s", b, a)
 		}
+		if a, b := want.Facts(), got.Facts(); a != b {
+			t.Errorf("facts when packed: %v\nnot packed: %v", b, a)
+		}
 	})
 }
 
