@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,12 +48,20 @@ func checkConfiguration(t *testing.T, form string, text []byte) {
 		printed(t, "validate", "--config", name, "--adapter", "haproxy")
 		return
 	}
-	printed(t, "validate", "--config", name)
 	if form == "caddyfile" {
+		other := filepath.Join(filepath.Dir(name), "validated.caddyfile")
+		// There is no journal on some machines.
+		validated := bytes.ReplaceAll(text, []byte("output journal\n"), []byte("output stderr\n"))
+		if err := os.WriteFile(other, validated, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		printed(t, "validate", "--config", other, "--adapter", "caddyfile")
 		if formatted := printed(t, "fmt", name); formatted != string(text) {
 			t.Errorf("caddy fmt would write it as\n%s", formatted)
 		}
+		return
 	}
+	printed(t, "validate", "--config", name)
 }
 
 // printed returns the standard output of a command of the program, which must succeed.

@@ -30,6 +30,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
 func init() {
@@ -58,6 +59,10 @@ type App struct {
 	// at most 100. Default: 3. It is HAProxy's tune.stick-counters.
 	StickCounters int `json:"stick_counters,omitempty"`
 
+	// Log is a file for the lines of connections, in the form of HAProxy's option tcplog. They go to
+	// this file instead of Caddy's loggers. Default: none.
+	Log string `json:"log,omitempty"`
+
 	// GracePeriod is the time that connections get to finish when the process stops (SIGTERM, SIGINT,
 	// caddy stop). After that they are closed, which is logged. Default: 30s; -1: no limit. It is
 	// HAProxy's hard-stop-after.
@@ -78,6 +83,7 @@ type App struct {
 	ctx       caddy.Context
 	frontends map[string]string // by name, with their place in the configuration
 	listening map[string]ownFrontend
+	lines     *tcplog.File // nil: none
 
 	httpServers handover.Servers
 	watching    sync.Once // of overload
@@ -107,6 +113,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) provision(ctx caddy.Context) error {
 	a.ctx, a.frontends = ctx, make(map[string]string)
 	if err := a.subscribe(ctx); err != nil {
+		return err
+	}
+	if err := a.openLog(ctx); err != nil {
 		return err
 	}
 	if err := a.validateTimeouts(); err != nil {
@@ -144,6 +153,13 @@ func (a *App) provision(ctx caddy.Context) error {
 		a.aliasServers(b)
 	}
 	return a.claimFrontends()
+}
+
+func (a *App) openLog(ctx caddy.Context) (err error) {
+	if a.Log != "" {
+		a.lines, err = tcplog.OpenFile(ctx, a.Log)
+	}
+	return err
 }
 
 func (a *App) validateTimeouts() error {
@@ -254,7 +270,16 @@ func (a *App) Cleanup() error {
 	for _, t := range a.StickTables {
 		t.Close()
 	}
-	return nil
+	return a.lines.Close()
+}
+
+// LineLogger returns the logger for the lines of connections, in place of one of Caddy's. The app
+// may be nil.
+func (a *App) LineLogger(logger *zap.Logger) *zap.Logger {
+	if a == nil {
+		return logger
+	}
+	return a.lines.Logger(logger)
 }
 
 // Backend returns the backend of that name. The error suggests similar names.

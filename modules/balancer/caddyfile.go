@@ -40,6 +40,7 @@ func init() {
 //		}
 //		stick_counters <number>
 //		set_var <name> <expression>
+//		log <file>
 //		grace_period           <duration>|off
 //		removed_server_timeout <duration>|off
 //		maxconn <number>
@@ -69,6 +70,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"stick_table":            options.Repeatable(a.parseStickTable),
 		"stick_counters":         options.Int(&a.StickCounters, 1, rules.MaxCounters),
 		"set_var":                options.Repeatable(a.parseVariable),
+		"log":                    options.Text(&a.Log),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
 		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),
 	}

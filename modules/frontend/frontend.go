@@ -118,7 +118,7 @@ func New(c Config) *Frontend {
 	}
 	// The app is a weak pointer: sessions outlive their configuration and keep the log.
 	f := &Frontend{
-		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger.Named(c.Name)), conns: frontendConns.getOrCreate(c.Name), ends: frontendEnds.getOrCreate(c.Name),
+		Config: c, log: tcplog.Open(weak.Make(c.App), c.App.LineLogger(c.Logger.Named(c.Name))), conns: frontendConns.getOrCreate(c.Name), ends: frontendEnds.getOrCreate(c.Name),
 		active: activeFrontends.getOrCreate(c.Name), generation: lastGeneration.Add(1),
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}
