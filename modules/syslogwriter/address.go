@@ -61,26 +61,15 @@ func parseAddress(text string) (syslog.Dialer, error) {
 	}, nil
 }
 
-// descriptor returns a dialer to one of the descriptors that the process was started with.
+// descriptor returns a dialer to one of the descriptors that the process was started with. One that
+// is not open fails when it is dialed: no log keeps the process from starting.
 func descriptor(number string) (syslog.Dialer, error) {
 	n, err := strconv.ParseUint(number, 10, 31)
 	if err != nil {
 		return syslog.Dialer{}, fmt.Errorf("address %q: expected the number of a descriptor, such as fd/3", "fd/"+number)
 	}
-	duplicate := func() (*os.File, error) {
-		f, err := duplicated(int(n))
-		if err != nil {
-			return nil, fmt.Errorf("address %q: %w", "fd/"+number, err)
-		}
-		return f, nil
-	}
-	f, err := duplicate()
-	if err != nil {
-		return syslog.Dialer{}, err
-	}
-	_ = f.Close()
 	return syslog.Dialer{
-		Dial:   func(context.Context) (io.WriteCloser, error) { return duplicate() },
+		Dial:   func(context.Context) (io.WriteCloser, error) { return duplicated(int(n)) },
 		Stream: true,
 	}, nil
 }

@@ -22,10 +22,11 @@ func init() {
 	caddy.RegisterModule(new(Writer))
 }
 
-// The limits of a message's length, and of the buffer.
+// The limits of sizes, in bytes.
 const (
 	minLength, maxLength = 80, 65_535
-	minBuffer, maxBuffer = 64 << 10, 1 << 30
+	// MinBuffer and MaxBuffer are the limits of Buffer.
+	MinBuffer, MaxBuffer = 64 << 10, 1 << 30
 )
 
 // closeTimeout is the time that a target has to take the last lines.
@@ -58,8 +59,8 @@ type Writer struct {
 	// Tag is the name of the program in messages. Default: caddy.
 	Tag string `json:"tag,omitempty"`
 
-	// Hostname is the name of the machine in messages. Default: the machine's in rfc3164 and rfc5424;
-	// none in local.
+	// Hostname is the name of the machine in messages; placeholders are allowed. Default: in rfc3164
+	// and rfc5424 the machine's, in local none.
 	Hostname string `json:"hostname,omitempty"`
 
 	// Length is the number of bytes of a message, with its newline, beyond which it is cut: 80 to
@@ -105,7 +106,7 @@ func (w *Writer) provision() (err error) {
 		return err
 	}
 	o := &w.options
-	o.Header = syslog.Header{Facility: syslog.Local0, Tag: w.Tag, Hostname: w.Hostname, PID: os.Getpid()}
+	o.Header = syslog.Header{Facility: syslog.Local0, Tag: w.Tag, PID: os.Getpid()}
 	if w.Tag == "" {
 		o.Header.Tag = "caddy"
 	}
@@ -117,6 +118,9 @@ func (w *Writer) provision() (err error) {
 		parse(&o.Sampling, w.Sample, syslog.ParseSampling),
 	); err != nil {
 		return err
+	}
+	if o.Header.Hostname, err = caddy.NewReplacer().ReplaceOrErr(w.Hostname, true, true); err != nil {
+		return fmt.Errorf("hostname: %w", err)
 	}
 	o.Level = syslog.Debug
 	if err := parse(&o.Level, w.Level, syslog.ParseSeverity); err != nil {
@@ -132,8 +136,8 @@ func (w *Writer) provisionSizes() error {
 	if w.Length != 0 && (w.Length < minLength || w.Length > maxLength) {
 		return fmt.Errorf("length %d: expected %d to %d", w.Length, minLength, maxLength)
 	}
-	if w.Buffer != 0 && (w.Buffer < minBuffer || w.Buffer > maxBuffer) {
-		return fmt.Errorf("buffer %d: expected %d to %d bytes", w.Buffer, minBuffer, maxBuffer)
+	if w.Buffer != 0 && (w.Buffer < MinBuffer || w.Buffer > MaxBuffer) {
+		return fmt.Errorf("buffer %d: expected %d to %d bytes", w.Buffer, MinBuffer, MaxBuffer)
 	}
 	w.options.Length, w.options.Buffer = w.Length, int(w.Buffer)
 	return nil

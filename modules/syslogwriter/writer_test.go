@@ -50,7 +50,7 @@ func TestMistakes(t *testing.T) {
 		{"syslog tpc/10.0.0.1:514", "syslog tcp/10.0.0.1:514", `network tpc: expected udp, tcp, unixgram or unix`},
 		{"syslog 10.0.0.1:514-516", "syslog 10.0.0.1:514", `expected one port`},
 		{"syslog fd/x", "syslog fd/2", `expected the number of a descriptor`},
-		{"syslog fd/999999", "syslog fd/2", `address "fd/999999": fcntl: `},
+		{"syslog stdout {\n hostname {no.such}\n}", "syslog stdout {\n hostname {system.hostname}\n}", `hostname: unrecognized placeholder {no.such}`},
 		{"syslog stdout {\n format rfc3146\n}", "syslog stdout {\n format rfc3164\n}", `unknown format "rfc3146": expected one of local, rfc3164`},
 		{"syslog stdout {\n facility local8\n}", "syslog stdout {\n facility local7\n}", `unknown facility "local8": expected one of kern, user`},
 		{"syslog stdout {\n framing octets\n}", "syslog stdout {\n framing octet-count\n}", `unknown framing "octets": expected one of legacy, octet-count`},
