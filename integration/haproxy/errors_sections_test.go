@@ -9,7 +9,7 @@ var wrongProcess = []wrong{
 	{name: "global: maxconn with two", place: inGlobal, text: "maxconn 10 20", says: "'maxconn' cannot handle unexpected argument '20'"},
 	{name: "global: daemon with an argument", place: inGlobal, text: "daemon now", says: "'daemon' cannot handle unexpected argument 'now'"},
 	{name: "global: no maxconn", place: inGlobal, text: "no maxconn", says: "negation/default currently supported only for options, log"},
-	{name: "global: log without a facility", place: inGlobal, text: "log 127.0.0.1", says: "log : expects <address> and <facility>", ours: "'log' : expects <address> and <facility> or global as arguments"},
+	{name: "global: log without a facility", place: inGlobal, text: "log 127.0.0.1", says: "log : expects <address> and <facility>", ours: "log : expects <address> and <facility> or global as arguments"},
 	{name: "global: log to an unknown facility", place: inGlobal, text: "log 127.0.0.1 local9", says: "unknown log facility 'local9'"},
 	{name: "global: log of an unknown level", place: inGlobal, text: "log 127.0.0.1 local0 loud", says: "unknown optional log level 'loud'"},
 	{name: "global: log of an unknown format", place: inGlobal, text: "log 127.0.0.1 format fancy local0", says: "unknown log format 'fancy'"},

@@ -49,7 +49,11 @@ func reformed(config []byte, form string) ([]byte, error) {
 	if err := json.Unmarshal(config, &all); err != nil {
 		return nil, err
 	}
+	if logs, ok := all.Other["logging"].(object); ok {
+		delete(logs["logs"].(object)["default"].(object), "exclude")
+	}
 	switch form {
+	case "":
 	case "layer4":
 		toLayer4(all.Apps)
 	case "app":

@@ -60,15 +60,11 @@ func (c *caddy) start(dir string, env []string) (process, error) {
 	env = append(append(os.Environ(), env...),
 		"log=514", "socket="+filepath.Join(dir, "admin.sock"), "CADDY_ADMIN="+admin, "HAPROXY_BRANCH="+c.branch,
 		"HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	config := []string{"--config", "haproxy.cfg", "--adapter", "haproxy"}
-	if form != "" {
-		file, err := c.inForm(dir, env)
-		if err != nil {
-			return nil, err
-		}
-		config = []string{"--config", file}
+	file, err := c.inForm(dir, env)
+	if err != nil {
+		return nil, err
 	}
-	p.cmd = exec.Command(c.path, append([]string{"run"}, config...)...)
+	p.cmd = exec.Command(c.path, "run", "--config", file)
 	p.cmd.Dir, p.cmd.Env = dir, env
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {

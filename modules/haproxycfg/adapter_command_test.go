@@ -80,7 +80,7 @@ func TestAdapter(t *testing.T) {
 	if err != nil || !json.Valid(config) || len(warnings) != 1 {
 		t.Fatalf("%s, %v, %v", config, warnings, err)
 	}
-	if w := warnings[0]; w.File != "haproxy.cfg" || w.Line != 7 || !strings.Contains(w.Message, "'option tcplog'") {
+	if w := warnings[0]; w.File != "haproxy.cfg" || w.Line != 5 || w.Message != "log format ignored for frontend 'f' since it has no log address." {
 		t.Errorf("warning %+v", w)
 	}
 	config, _, err = Adapter{}.Adapt([]byte(frontend("default_backend c", "use_backend d")), map[string]any{"filename": "haproxy.cfg"})

@@ -54,7 +54,7 @@ func (t *translation) emit() []byte {
 	if certificates := t.emitCertificates(); certificates != nil {
 		apps["tls"] = caddyconfig.JSON(certificates, nil)
 	}
-	return caddyconfig.JSON(caddy.Config{AppsRaw: apps}, nil)
+	return caddyconfig.JSON(caddy.Config{AppsRaw: apps, Logging: t.emitLogging(&app)}, nil)
 }
 
 // emitTables returns the stick tables of all sections.

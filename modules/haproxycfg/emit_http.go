@@ -29,7 +29,7 @@ type httpServer struct {
 	Routes            []httpRoute     `json:"routes"`
 	AutomaticHTTPS    map[string]bool `json:"automatic_https"`
 	Protocols         []string        `json:"protocols"`
-	Logs              *struct{}       `json:"logs,omitempty"`
+	Logs              *accessLog      `json:"logs,omitempty"`
 	TLS               []tlsPolicy     `json:"tls_connection_policies,omitempty"`
 	StrictSNIHost     *bool           `json:"strict_sni_host,omitempty"`
 }
@@ -56,8 +56,8 @@ func (t *translation) newHTTPServer(p *proxy, listen []string) *httpServer {
 		Protocols:         []string{"h1"},
 	}
 	s.IdleTimeout = durationOr(p.httpOptions.keepIdle, s.ReadHeaderTimeout)
-	if p.httpOptions.logged {
-		s.Logs = new(struct{})
+	if len(p.targets) > 0 {
+		s.Logs = &accessLog{p.name}
 	}
 	return s
 }

@@ -43,7 +43,14 @@ type translation struct {
 	limits    balancer.ProcessLimits // the other ones of global
 	spread    int                    // spread-checks
 	external  externalPermission
-	hardStop  time.Duration // 0: not given
+
+	logs          bool         // there is a log line
+	globalTargets []*logTarget // of global
+	tag           string       // log-tag of global
+	hostname      string       // log-send-hostname
+	rings         map[string]*ring
+
+	hardStop time.Duration // 0: not given
 
 	verifyNone bool                // ssl-server-verify none
 	caBase     string              // ca-base
@@ -104,6 +111,7 @@ func newTranslation(branch string) *translation {
 		resolvers: make(map[string]bool),
 		tables:    make(map[string]*stickTable),
 		peers:     make(map[string]bool),
+		rings:     make(map[string]*ring),
 		ids:       make(map[int]*proxy),
 		warnedTLS: make(map[serverWord]bool),
 

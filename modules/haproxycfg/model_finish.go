@@ -29,6 +29,7 @@ func (t *translation) validate() {
 			t.validateBackend(p)
 		}
 		t.warnTimeouts(p)
+		t.warnUnlogged(p)
 		t.warnPages(p)
 	}
 	t.warnUnusedDefaultTLS()
@@ -36,6 +37,7 @@ func (t *translation) validate() {
 	t.validateTables()
 	t.validateTableUses()
 	t.validateQuestions()
+	t.validateRings()
 	t.joinSites()
 }
 

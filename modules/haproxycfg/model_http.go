@@ -39,7 +39,6 @@ type httpOptions struct {
 	serverHeader                  string
 	closeServer                   bool
 	closeClient                   bool
-	logged                        bool // there is a log target
 	httpRequest, keepIdle, tarpit *time.Duration
 }
 

@@ -40,8 +40,8 @@ func TestHTTPRules(t *testing.T) {
 }
 
 func TestHTTPServer(t *testing.T) {
-	got := apps(t, port80("redirect scheme https if TRUE\n\ttimeout client 10s\n\ttimeout http-request 5s\n\tlog global\n\tuse_backend acme if { path_beg /.well-known/ }\n\tuse_backend %[hdr(host),lower]"))
-	equal(t, "server", at(t, got, "http", "servers", "www"), `{"listen": ["durable4/0.0.0.0:80"], "protocols": ["h1"], "automatic_https": {"disable": true}, "logs": {},
+	got := apps(t, port80("redirect scheme https if TRUE\n\ttimeout client 10s\n\ttimeout http-request 5s\n\tlog stdout local0\n\tuse_backend acme if { path_beg /.well-known/ }\n\tuse_backend %[hdr(host),lower]"))
+	equal(t, "server", at(t, got, "http", "servers", "www"), `{"listen": ["durable4/0.0.0.0:80"], "protocols": ["h1"], "automatic_https": {"disable": true}, "logs": {"default_logger_name": "www"},
 		"read_header_timeout": 5000000000, "idle_timeout": 5000000000, "read_idle_timeout": 10000000000, "write_idle_timeout": 10000000000,
 		"routes": [
 			{"handle": [{"handler": "passthrough_rules", "section": "www", "last": true, "redirect": [{"action": "redirect", "origin": "/etc/haproxy/haproxy.cfg:8: redirect", "redirect": {"kind": "scheme", "to": "https"}, "if": {"section": "www", "any": [[{"name": "TRUE", "any": [{"fetch": "always_true"}]}]]}}]}]},

@@ -14,14 +14,12 @@ const (
 	noteDefaultTLS       = "it is for checks over TLS"
 	noteUnusedDefaultTLS = "it only applies to servers with check-ssl, and no server has it"
 
-	noteLogging = "each connection is logged through Caddy instead, as one JSON line on standard error with the same fields"
-	noteSyslog  = "it is for syslog; logs go through Caddy"
-	noteTuning  = "it tunes HAProxy's own memory and sockets"
-	noteAdmin   = "no socket is opened: the run-time interface is Caddy's admin endpoint, with its own commands, at localhost:2019 or the address in the environment variable CADDY_ADMIN"
-	noteUser    = "the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
-	noteLookup  = "host names are looked up by the system's resolver"
-	noteHTTP    = "it is for mode http"
-	noteQUIC    = "QUIC is not TCP"
+	noteTuning = "it tunes HAProxy's own memory and sockets"
+	noteAdmin  = "no socket is opened: the run-time interface is Caddy's admin endpoint, with its own commands, at localhost:2019 or the address in the environment variable CADDY_ADMIN"
+	noteUser   = "the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
+	noteLookup = "host names are looked up by the system's resolver"
+	noteHTTP   = "it is for mode http"
+	noteQUIC   = "QUIC is not TCP"
 )
 
 // globalKeywords are the keywords of global.
@@ -31,9 +29,9 @@ var globalKeywords = newTable([]keyword{
 	{name: "maxsessrate", in: inGlobal, grade: differs, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.limits.MaxSessRate = integer(s.args[0]) }, note: "connections of mode http do not count"},
 	{name: "maxsslconn|maxsslrate", in: inGlobal, grade: ignored, args: number(0, 1<<31-1), note: noteTLS},
 	{name: "maxcomprate", in: inGlobal, grade: ignored, args: number(0, 1<<31-1), note: noteHTTP},
-	{name: "log", in: inGlobal, grade: differs, warn: true, args: logTarget, note: noteLogging},
-	{name: "log-tag", in: inGlobal, grade: ignored, args: oneArg, note: noteSyslog},
-	{name: "log-send-hostname", in: inGlobal, grade: ignored, args: atMost(1), note: noteSyslog},
+	{name: "log", in: inGlobal, grade: supported, do: addLog, note: noteLog},
+	{name: "log-tag", in: inGlobal, grade: supported, args: logTag, do: setLogTag},
+	{name: "log-send-hostname", in: inGlobal, grade: supported, do: sendHostname},
 	{name: "stats socket", in: inGlobal, grade: differs, warn: true, args: statsSocket, do: func(t *translation, _ *proxy, _ statement) { t.hasSocket = true }, note: noteAdmin},
 	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: differs, warn: true, args: someArgs, note: noteAdmin},
 	{name: "hard-stop-after", in: inGlobal, grade: differs, args: duration, do: func(t *translation, _ *proxy, s statement) { t.hardStop = milliseconds(s.args[0]) }, note: "limits how long connections may take to finish when the process ends (on SIGTERM too, where HAProxy cuts them at once); 30 s by default; a reload does not affect them"},

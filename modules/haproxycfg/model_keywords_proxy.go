@@ -111,18 +111,23 @@ func removed(name, version, instead string) keyword {
 	return keyword{name: name, in: inProxies, grade: refused, note: "the directive is not supported anymore since HAProxy " + version + ". " + instead}
 }
 
+const (
+	noteLog    = "`profile` and `backend@` have no effect; a target that cannot be reached loses lines, but stops nothing"
+	noteTCPLog = "a file without any `log` has Caddy's log instead: one line of JSON for each connection, on standard error"
+)
+
 const noteEveryConnection = "every connection is logged as one line when it ends"
 
 var loggingKeywords = []keyword{
-	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, do: func(_ *translation, p *proxy, s statement) { p.httpOptions.logged = !s.not }, note: noteLogging},
-	{name: "option tcplog", in: inProxies, fixed: true, grade: differs, warn: true, args: clf, note: noteLogging},
+	{name: "log", in: inProxies, grade: supported, do: addLog, note: noteLog},
+	{name: "option tcplog", in: inProxies, fixed: true, grade: supported, args: clf, do: tcpLog, note: noteTCPLog},
 	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: oneArg, do: validateLogFormat, note: "the log line is JSON and always has the same fields"},
 	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: someArgs, note: noteEveryConnection},
 	{name: "option dontlognull|option dontlog-normal|option logasap", in: inFrontends, grade: differs, warn: true, args: noArgs, note: noteEveryConnection},
 	{name: "option log-separate-errors", in: inFrontends, grade: differs, warn: true, args: noArgs, note: "a line has the level 'error' only if the proxy itself has failed"},
 	{name: "option contstats", in: inFrontends, grade: ignored, args: noArgs, note: "counts are always current"},
 	{name: "option socket-stats", in: inFrontends, grade: pending, args: noArgs, note: noteNoStatistics},
-	{name: "log-tag", in: inProxies, grade: ignored, args: someArgs, note: noteSyslog},
+	{name: "log-tag", in: inProxies, grade: supported, args: logTag, do: setLogTag},
 	{name: "unique-id-format", in: inProxies, grade: differs, args: oneArg, do: setUniqueID, note: noteUniqueID},
 	{name: "unique-id-header", in: inProxies, grade: httpOnly, http: refused, args: someArgs, note: "requests are not numbered"},
 	{name: "email-alert", in: inProxies, grade: ignored, args: someArgs, note: "there are no mail alerts"},

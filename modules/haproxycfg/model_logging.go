@@ -3,65 +3,13 @@
 package haproxycfg
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
-
-var (
-	syslogFacilities = strings.Fields("kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7")
-	logFormats       = strings.Fields("local rfc3164 rfc5424 priority short timed iso raw")
-	syslogLevels     = strings.Fields("emerg alert crit err warning notice info debug")
-)
-
-// logTarget validates "log global" and "log ADDRESS [len N] [format F] [sample R] FACILITY [LEVEL
-// [MINIMUM]]".
-func logTarget(args []string) error {
-	if len(args) == 1 && args[0] == "global" {
-		return nil
-	}
-	if len(args) < 2 {
-		return errors.New(": expects <address> and <facility> or global as arguments")
-	}
-	if !isLogTarget(args[0]) {
-		return fmt.Errorf(": invalid address: '%s': expected an address, the path of a socket, stdout, stderr or ring@NAME", args[0])
-	}
-	args, err := cutLogOptions(args[1:])
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(syslogFacilities, args[0]) {
-		return fmt.Errorf(": unknown log facility '%s'%s", args[0], didYouMean(args[0], syslogFacilities))
-	}
-	for _, level := range args[1:] {
-		if !slices.Contains(syslogLevels, level) {
-			return fmt.Errorf(": unknown optional log level '%s'%s", level, didYouMean(level, syslogLevels))
-		}
-	}
-	return atMost(3)(args)
-}
-
-// cutLogOptions validates the options before the facility, and returns the words after them.
-func cutLogOptions(args []string) (rest []string, err error) {
-	for len(args) > 2 && slices.Contains([]string{"len", "format", "sample", "profile"}, args[0]) {
-		switch n, _ := strconv.Atoi(args[1]); {
-		case args[0] == "len" && (n < 80 || n > 65535):
-			return nil, fmt.Errorf(": invalid log length '%s', must be between 80 and 65535", args[1])
-		case args[0] == "format" && !slices.Contains(logFormats, args[1]):
-			return nil, fmt.Errorf(": unknown log format '%s'%s", args[1], didYouMean(args[1], logFormats))
-		}
-		args = args[2:]
-	}
-	return args, nil
-}
-
-// isLogTarget tells an address from the word that follows a missing one.
-func isLogTarget(text string) bool {
-	return text == "stdout" || text == "stderr" || strings.ContainsAny(text, "/@:.$")
-}
 
 // clf validates the argument of option tcplog.
 func clf(args []string) error {
@@ -99,4 +47,40 @@ func atLeastBranch(branch string, major, minor int) bool {
 		return false
 	}
 	return a > major || a == major && b >= minor
+}
+
+// tcpLog reads "option tcplog", the format of lines that have no other.
+func tcpLog(t *translation, p *proxy, s statement) {
+	if p.kind == "backend" {
+		t.collect(s.Pos, "%s : 'option tcplog' directive is ignored in backends.", p.String())
+	}
+}
+
+// formatOptions are the keywords that give a frontend a format of lines.
+var formatOptions = []string{"option tcplog", "option httplog", "option httpslog"}
+
+// hasFormat reports whether a line gives a frontend a format.
+func hasFormat(l haproxyfile.Line) bool {
+	return l.Words[0] == "log-format" || l.Words[0] == "log-format-sd" ||
+		len(l.Words) > 1 && slices.Contains(formatOptions, l.Words[0]+" "+l.Words[1])
+}
+
+// warnUnlogged warns of a format that is for no target, as HAProxy does.
+func (t *translation) warnUnlogged(p *proxy) {
+	if p.isFrontend() && !p.disabled && len(p.targets) == 0 && slices.ContainsFunc(p.lines, hasFormat) {
+		t.collect(p.Pos, "log format ignored for %s since it has no log address.", p.String())
+	}
+}
+
+// validateRings reports rings that targets name and that do not exist.
+func (t *translation) validateRings() {
+	seen := make(map[*logTarget]bool)
+	for _, p := range t.proxies {
+		for _, l := range p.targets {
+			if l.ring != "" && l.ring != "buf0" && t.rings[l.ring] == nil && !seen[l] && !t.incomplete {
+				t.errorf(l.Pos, "log directive uses unknown ring named '%s'%s", l.ring, didYouMean(l.ring, slices.Collect(maps.Keys(t.rings))))
+			}
+			seen[l] = true
+		}
+	}
 }

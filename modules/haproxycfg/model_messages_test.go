@@ -54,21 +54,21 @@ func TestFetchesOfTerminatedTLSWarn(t *testing.T) {
 // something that is not done says what to do instead.
 func TestProcessKeywordsSayWhatToDo(t *testing.T) {
 	const (
-		logged   = "differs from HAProxy: %s: each connection is logged through Caddy instead, as one JSON line on standard error with the same fields"
 		user     = "differs from HAProxy: %s: the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
 		admin    = "differs from HAProxy: %s: no socket is opened: the run-time interface is Caddy's admin endpoint, with its own commands, at localhost:2019 or the address in the environment variable CADDY_ADMIN"
+		unlogged = "log format ignored for frontend 'f' since it has no log address."
 		everyOne = "differs from HAProxy: %s: every connection is logged as one line when it ends"
 	)
 	say := func(format, words string) string { return strings.Replace(format, "%s", words, 1) }
 	for lines, want := range map[string][]string{
-		"log /dev/log local0":                          {say(logged, "'log'")},
+		"log /dev/log local0":                          nil,
 		"user haproxy\n\tgroup haproxy":                {say(user, "'user', 'group'") + " (also line 3)"},
 		"uid 80\n\tgid 80\n\tsetcap cap_net_raw":       {say(user, "'uid', 'gid', 'setcap'") + " (also lines 3, 4)"},
 		"chroot /var/lib/haproxy":                      {"differs from HAProxy: 'chroot': the process is not confined to a directory: use a unit file with ProtectSystem=strict or RootDirectory="},
 		"daemon":                                       {"differs from HAProxy: 'daemon': the process stays in the foreground: let a service manager run it, or 'caddy start' in place of 'caddy run'"},
 		"pidfile /run/haproxy.pid":                     {"differs from HAProxy: 'pidfile': no file is written: expected 'caddy run --pidfile FILE'"},
 		"stats socket /run/a.sock\n\tstats timeout 1m": {say(admin, "'stats socket', 'stats timeout'") + " (also line 3)"},
-		"log-tag x":                                    {"ignored, without any effect on the traffic: 'log-tag': it is for syslog; logs go through Caddy"},
+		"log-tag x":                                    nil,
 		"harden.reject-privileged-ports.tcp on":        {"E 'harden.reject-privileged-ports.tcp on' is not available: expected 'tcp-request connection reject if { src_port lt 1024 }' in the frontends"},
 		"harden.reject-privileged-ports.tcp off":       nil,
 		"harden.reject-privileged-ports.tcp":           {"E 'harden.reject-privileged-ports.tcp' expects either 'on' or 'off' but got ''"},
@@ -82,8 +82,8 @@ func TestProcessKeywordsSayWhatToDo(t *testing.T) {
 		}
 	}
 	for lines, want := range map[string][]string{
-		"log global\n\toption tcplog":                    {say(logged, "'log', 'option tcplog'") + " (also line 8)"},
-		"log-format \"%ci\"":                             {"differs from HAProxy: 'log-format': the log line is JSON and always has the same fields"},
+		"log global\n\toption tcplog":                    {unlogged},
+		"log-format \"%ci\"":                             {unlogged, "differs from HAProxy: 'log-format': the log line is JSON and always has the same fields"},
 		"option dontlognull\n\toption logasap":           {say(everyOne, "'option dontlognull', 'option logasap'") + " (also line 8)"},
 		"tcp-request content set-log-level silent":       {"ignored, without any effect on the traffic: 'tcp-request content set-log-level': every connection is logged as one line when it ends"},
 		"tcp-request content capture req.ssl_sni len 64": {"ignored, without any effect on the traffic: 'tcp-request content capture': nothing is captured: the log line always has the server name and the protocols of the hello"},

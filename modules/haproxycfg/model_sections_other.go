@@ -22,9 +22,9 @@ var untranslated = map[string]sectionKind{
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and renewed while in use"},
 	"mailers":     {ignored, "there are no mail alerts"},
 	"userlist":    {ignored, "it is for mode http"},
-	"ring":        {ignored, "logs go through Caddy"},
+	"ring":        {supported, "one without a server keeps nothing for `show events`; `timeout` and the options of servers other than log-proto have no effect"},
 	"log-forward": {differs, "syslog is neither received nor forwarded"},
-	"log-profile": {ignored, "logs go through Caddy"},
+	"log-profile": {differs, noteLogProfile},
 	"cache":       {ignored, "it is for mode http"},
 	"program":     {differs, "no other program is started"},
 	"fcgi-app":    {ignored, "it is for mode http"},
@@ -44,7 +44,12 @@ func (t *translation) readOther(s haproxyfile.Section) {
 		return
 	}
 	k := untranslated[s.Kind]
-	t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
+	if k.grade != supported {
+		t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
+	}
+	if s.Kind == "ring" {
+		t.readRing(s)
+	}
 	if s.Kind == "peers" {
 		t.readPeers(s)
 	}

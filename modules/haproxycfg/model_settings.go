@@ -43,6 +43,8 @@ type settings struct {
 	statistics    *builtinPage
 	metrics       *builtinPage
 	uniqueID      uniqueID
+	targets       []*logTarget // log
+	tag           string       // log-tag
 
 	responseDelay time.Duration // tcp-response inspect-delay
 
