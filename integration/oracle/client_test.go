@@ -34,6 +34,8 @@ type outcome struct {
 	at   time.Duration
 	// asked is when it was asked for.
 	asked time.Duration
+	// line means that it is a line of the log, which a text with placeholders describes.
+	line bool
 	// broken means that the step could not be made: no expectation matches that.
 	broken bool
 }
@@ -56,6 +58,7 @@ type client struct {
 	step    int   // in which it connected
 	looked  []int // steps that check its line in the log
 	counted []int // steps that check the counts there
+	lined   []int // steps that check the whole line
 
 	mu     sync.Mutex
 	sent   []byte

@@ -35,8 +35,8 @@ var sections = []string{"global", "defaults", "frontend", "backend", "listen", "
 // rig's format, and the lines about the process are left out.
 func judged(defaults, config string) string {
 	global, _, _ := strings.Cut(defaults, "\ndefaults")
-	_, format, _ := strings.Cut(defaults, "log-format ")
-	format, _, _ = strings.Cut(format, "\n")
+	_, data, _ := strings.Cut(defaults, "log-format-sd ")
+	data, _, _ = strings.Cut(data, "\n")
 	var (
 		text strings.Builder
 		in   string
@@ -44,7 +44,7 @@ func judged(defaults, config string) string {
 	text.WriteString(global + "\n")
 	leave := func() {
 		if in == "frontend" || in == "listen" {
-			text.WriteString("    log global\n    log-format " + format + "\n")
+			text.WriteString("    log global\n    option tcplog\n    log-format-sd " + data + "\n")
 		}
 	}
 	for line := range strings.Lines(config) {

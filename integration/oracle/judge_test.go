@@ -76,7 +76,7 @@ func (h *haproxy) start(dir string, env []string) (process, error) {
 		return nil, err
 	}
 	j := &judge{log: log, socket: filepath.Join(dir, "admin.sock"), ended: make(chan struct{})}
-	go j.read()
+	go j.listen(log)
 	j.cmd = exec.Command(h.path, "-db", "-f", "haproxy.cfg")
 	j.cmd.Dir = dir
 	j.cmd.Env = append(append(os.Environ(), env...), "log="+port(log.LocalAddr().String()), "socket="+j.socket)
@@ -100,18 +100,6 @@ func (h *haproxy) start(dir string, env []string) (process, error) {
 			}
 		}
 		return nil, errors.Join(fmt.Errorf("HAProxy does not run:\n%s", j.printed()), j.stop())
-	}
-}
-
-func (j *judge) read() {
-	for buf := make([]byte, 8<<10); ; {
-		n, _, err := j.log.ReadFrom(buf)
-		if err != nil {
-			return
-		}
-		if r, ok := parseHAProxyLine(string(buf[:n])); ok {
-			j.add(r)
-		}
 	}
 }
 

@@ -49,7 +49,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv("WAY") == "general" {
 		built.Flags = generalWay
 	}
-	if slots = make(chan struct{}, atOnce); slices.Contains(built.Flags, "-race") {
+	if alone {
+		built.Flags = slices.DeleteFunc(built.Flags, func(f string) bool { return f == "-race" })
+	}
+	if slots = make(chan struct{}, atOnce); alone {
+		slots = make(chan struct{}, 1)
+	} else if slices.Contains(built.Flags, "-race") {
 		slots = make(chan struct{}, atOnceRace)
 	}
 	// Tests that wait for others must not block those.

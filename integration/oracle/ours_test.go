@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -45,6 +46,7 @@ func (*caddy) String() string { return "here" }
 // running is ours while it runs.
 type running struct {
 	cmd   *exec.Cmd
+	log   net.PacketConn
 	admin string
 	ended chan struct{}
 	ready chan struct{}
@@ -56,13 +58,18 @@ func (c *caddy) start(dir string, env []string) (process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &running{admin: admin, ended: make(chan struct{}), ready: make(chan struct{})}
+	log, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &running{admin: admin, log: log, ended: make(chan struct{}), ready: make(chan struct{})}
+	go p.listen(log)
 	env = append(append(os.Environ(), env...),
-		"log=514", "socket="+filepath.Join(dir, "admin.sock"), "CADDY_ADMIN="+admin, "HAPROXY_BRANCH="+c.branch,
+		"log="+port(log.LocalAddr().String()), "socket="+filepath.Join(dir, "admin.sock"), "CADDY_ADMIN="+admin, "HAPROXY_BRANCH="+c.branch,
 		"HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	file, err := c.inForm(dir, env)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, log.Close())
 	}
 	p.cmd = exec.Command(c.path, "run", "--config", file)
 	p.cmd.Dir, p.cmd.Env = dir, env
@@ -180,7 +187,7 @@ func (p *running) stop() error {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 	}
-	err := p.cmd.Wait()
+	err := errors.Join(p.cmd.Wait(), p.log.Close())
 	if err != nil {
 		err = fmt.Errorf("Caddy ended with %w:\n%s", err, p.printed())
 	}

@@ -55,11 +55,12 @@ func (r record) figures() string {
 	return fmt.Sprintf("%d ms, %d/%d bytes%s%s", r.duration.Milliseconds(), r.in, r.out, queues, connected)
 }
 
-// haproxyLine matches the log-format of scenarios/defaults.cfg.
-var haproxyLine = regexp.MustCompile(`: (\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+) (\d+/\d+/\d+/\d+) (\S+):(\d+)`)
+// rigData matches the structured data of scenarios/defaults.cfg.
+var rigData = regexp.MustCompile(`^\[rig@0 end="(\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+) (\d+/\d+/\d+/\d+) (\S+):(\d+)"\]$`)
 
-func parseHAProxyLine(line string) (record, bool) {
-	m := haproxyLine.FindStringSubmatch(line)
+// parseRigData returns what the structured data of a line says.
+func parseRigData(data string) (record, bool) {
+	m := rigData.FindStringSubmatch(data)
 	if m == nil {
 		return record{}, false
 	}

@@ -113,6 +113,11 @@ func (r *report) step(st *step, of version, theirs, ours outcome) {
 			onlyTime = onlyTime && (time || i == 0)
 		}
 	}
+	if len(faults) == 0 && theirs.line && want[0] == want[1] {
+		if fault := differentTimers(theirs, ours, want[0].what); fault != "" {
+			faults = []string{fault}
+		}
+	}
 	r.add(line, seen, strings.Join(faults, "; "), onlyTime)
 	if want[0] != want[1] {
 		r.rows[len(r.rows)-1].unlike = true
@@ -172,6 +177,8 @@ func (o outcome) misses(e expectation) (fault string, onlyTime bool) {
 		first, last = 0, o.asked+max(slack, e.within)
 	}
 	switch {
+	case o.line:
+		return o.missesLine(e.what)
 	case o.what != e.what:
 		return fmt.Sprintf("should have been %s", e.what), false
 	case o.at == timeless:

@@ -32,6 +32,7 @@ type process interface {
 	states() (map[string]standing, error)
 	table(tableRequest) ([]tableEntry, error)
 	find(client netip.AddrPort) (record, bool)
+	linesOf(client netip.AddrPort) []string
 	printed() string
 	stop() error
 }
@@ -220,7 +221,7 @@ func (r *run) end(res *result) {
 	}
 	over := time.Now().Add(patience / 2)
 	for _, c := range r.clients {
-		e := ending{client: c.name, step: c.step, looked: len(c.looked) > 0, record: r.record(c, over)}
+		e := ending{client: c.name, step: c.step, looked: len(c.looked)+len(c.lined) > 0, record: r.record(c, over)}
 		if e.record.letters == "--" {
 			e.lost = r.lost(c)
 		}
@@ -229,6 +230,9 @@ func (r *run) end(res *result) {
 		}
 		for _, i := range c.counted {
 			res.outcomes[i] = outcome{what: e.record.counts, at: timeless}
+		}
+		for _, i := range c.lined {
+			res.outcomes[i] = r.lines(c)
 		}
 		res.ends = append(res.ends, e)
 	}

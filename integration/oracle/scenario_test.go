@@ -202,7 +202,7 @@ func (s *scenario) addStep(t testing.TB, l scriptLine) error {
 		return fmt.Errorf("unknown step %q", verb)
 	}
 	st := &step{line: l.number, text: l.text}
-	if verb == "expect" && len(l.rest) > 0 {
+	if (verb == "expect" || verb == "line") && len(l.rest) > 0 {
 		st.of = l.rest[0]
 	}
 	s.steps = append(s.steps, st)
@@ -213,7 +213,7 @@ func (s *scenario) addStep(t testing.TB, l scriptLine) error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	if verb != "expect" && verb != "log" && verb != "counts" && l.next() != "expect" {
+	if verb != "expect" && verb != "log" && verb != "line" && verb != "counts" && l.next() != "expect" {
 		return fmt.Errorf("expected the end of the line, or expect and what follows, before %q", l.rest)
 	}
 	want, err := parseExpectation(l.rest)

@@ -21,6 +21,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"close":    parseEnd((*client).close),
 	"expect":   parseExpect,
 	"log":      parseLog,
+	"line":     parseLine,
 	"counts":   parseCounts,
 	"visit":    parseVisit,
 	"hold":     parseHold,
