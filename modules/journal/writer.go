@@ -119,6 +119,7 @@ func (w *Writer) OpenWriter() (io.WriteCloser, error) {
 		identifier = defaultIdentifier
 	}
 	return &opened{syslog.Open(d, syslog.Options{
+		Name:   "journal",
 		Level:  w.level,
 		Buffer: int(w.Buffer),
 		Encode: func(b []byte, s syslog.Severity, text []byte) []byte { return appendEntry(b, identifier, s, text) },

@@ -84,6 +84,7 @@ func (s *Session) Arrive(client *Socket, h Handler) error {
 		return err
 	}
 	a := arrivalPool.Get().(*arrival)
+	counts.arriving.Add(1)
 	*a = arrival{handler: h, client: client, newlyArrived: true}
 	a.extra = extra{cause: s.extra().cause, engineExtra: engineExtra{arrival: a}}
 	s.more, es.state, es.firstFin = &a.extra, arriving, Proxy
@@ -102,6 +103,7 @@ func (s *Session) Arrive(client *Socket, h Handler) error {
 func (a *arrival) release() {
 	*a = arrival{}
 	arrivalPool.Put(a)
+	counts.arriving.Add(-1)
 }
 
 // arrivalEvent handles an event of a session that is arriving.

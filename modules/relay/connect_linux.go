@@ -194,6 +194,7 @@ func (s *Session) startRelay(sh *shard, o *Options, owner Owner, now int64) {
 	}
 	s.setOwner(owner)
 	es.options, es.state = o, running
+	counts.engine.Add(1)
 	a.client.disown()
 	defer a.release()
 	client, server := &es.sides[Client], &es.sides[Server]

@@ -49,6 +49,8 @@ func (s *copied) writeFirst(b []byte, sent int) {
 
 // run moves bytes until the session is over, closes both connections and returns how it ended.
 func (s *copied) run() Result {
+	counts.copied.Add(1)
+	defer counts.copied.Add(-1)
 	s.client.startReadDeadline()
 	s.server.startReadDeadline()
 	done := make(chan struct{})

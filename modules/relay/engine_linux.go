@@ -75,6 +75,7 @@ type shard struct {
 	lastSmall int64 // when a small message was last passed on
 	lastRound bool  // poll may not ask for more events after these
 	notifier  endNotifier
+	spliced   atomic.Uint64 // bytes that have passed pipes
 
 	mu      sync.Mutex
 	slots   []watcher

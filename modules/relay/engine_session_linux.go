@@ -150,6 +150,9 @@ func (s *Session) setCause(r Result) {
 // goroutine this is, or nil.
 func (s *Session) finish(sh *shard) {
 	es := &s.engine
+	if es.state == running || es.state == lingering {
+		counts.engine.Add(-1)
+	}
 	es.state = over
 	r, cause := Result{By: es.firstFin, Cause: Closed}, s.extra().cause
 	if cause != nil {

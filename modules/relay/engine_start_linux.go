@@ -20,6 +20,7 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, header in
 	es, now := &s.engine, clock()
 	es.options = o
 	es.state, es.firstFin = running, Proxy
+	counts.engine.Add(1)
 	es.sides[Client].fd, es.sides[Server].fd = int32(from), int32(to)
 	for i, c := range [...]net.Conn{client, server} {
 		es.sides[i].active.Store(now)

@@ -122,7 +122,9 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 		}
 	}
 	if h != nil {
-		n, err = h.pipe.fill(int(from.fd), sh.turnBytes())
+		if n, err = h.pipe.fill(int(from.fd), sh.turnBytes()); n > 0 {
+			sh.spliced.Add(uint64(n))
+		}
 	} else {
 		n, err = read(int(from.fd), sh.buffer[:])
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -20,7 +21,26 @@ import (
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	const here = "github.com/caddy-passthrough/caddy-passthrough/modules/relay."
-	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endNotifier).run"))
+	programs.VerifyNoLeaks(counted{m}, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endNotifier).run"))
+}
+
+// counted verifies that ReadStats counts no session once all tests have ended.
+type counted struct{ goleak.TestingM }
+
+func (c counted) Run() (code int) {
+	if code = c.TestingM.Run(); code != 0 {
+		return code
+	}
+	for over := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		s := ReadStats()
+		if s.Arriving == 0 && s.Engine == 0 && s.Copied == 0 {
+			return 0
+		}
+		if time.Now().After(over) {
+			fmt.Printf("sessions that have ended are counted: %+v\n", s)
+			return 1
+		}
+	}
 }
 
 // tcpPair returns the two ends of a connection over loopback.

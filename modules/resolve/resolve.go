@@ -77,6 +77,7 @@ type Resolver struct {
 	entries map[string]*entry
 	used    list.List // of entries, most recently used first
 	lookups int       // running
+	done    [outcomes]uint64
 
 	route func(netip.Addr) bool // for tests; nil: hasRoute
 }
@@ -241,6 +242,7 @@ func (r *Resolver) lookup(e *entry, f Family) {
 	defer e.notifyMu.Unlock()
 	r.mu.Lock()
 	r.lookups--
+	r.done[outcomeOf(&got)]++
 	change, news := e.apply(f, &got, time.Now())
 	close(e.changed)
 	e.changed = make(chan struct{})

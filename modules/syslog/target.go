@@ -20,6 +20,9 @@ const reportEvery = time.Second
 
 // Options say what a target gets.
 type Options struct {
+	// Name is the target's in AllStats; empty: it is not there.
+	Name string
+
 	Header   Header
 	Framing  Framing   // of streams
 	Length   int       // of a message with its newline, at most; 0: no limit
@@ -37,11 +40,6 @@ type Options struct {
 
 	// Report is called, at most once a second, with the number of messages that were dropped since.
 	Report func(dropped uint64)
-}
-
-// Stats counts messages.
-type Stats struct {
-	Sent, Dropped, Cut uint64
 }
 
 // Target sends messages in a goroutine of its own. It is safe for concurrent use.
@@ -70,6 +68,7 @@ func Open(dial Dialer, o Options) *Target {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	t := &Target{o: o, dial: dial, filling: new(batch), spare: new(batch), wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
+	t.register()
 	go t.send(ctx)
 	return t
 }
@@ -174,6 +173,7 @@ func (t *Target) Close(d time.Duration) {
 		}
 	}
 	t.stop()
+	t.unregister()
 	if t.o.Report != nil {
 		t.report()
 	}

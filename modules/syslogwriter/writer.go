@@ -168,6 +168,7 @@ func (w *Writer) WriterKey() string {
 // OpenWriter starts the target. It connects with the first line.
 func (w *Writer) OpenWriter() (io.WriteCloser, error) {
 	o, address := w.options, w.Address
+	o.Name = address
 	o.Failed = func(err error) {
 		caddy.Log().Named("syslog").Warn("sending log lines failed: trying again", zap.String("address", address), zap.Error(err))
 	}

@@ -78,6 +78,7 @@ func (q *queue) put(l *Log, r *Record) {
 			q.since = time.Now()
 		}
 		q.dropped++
+		counts.dropped.Add(1)
 		return
 	}
 	c := q.last()
@@ -173,6 +174,7 @@ func (q *queue) done(c *chunk) {
 	q.mu.Lock()
 	q.size -= len(c.records)
 	q.written += uint64(len(c.logs))
+	counts.written.Add(uint64(len(c.logs)))
 	clear(c.logs)
 	if c.records, c.logs = c.records[:0], c.logs[:0]; cap(c.records) <= 2*chunkBytes {
 		q.spare = c
