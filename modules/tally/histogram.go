@@ -12,7 +12,7 @@ const (
 	perPower     = 1 << Schema
 	classicRoom  = 16
 	nativeRoom   = 70
-	lowerOfPower = math.Sqrt2 / 2 // the bound between the two buckets of a power, as math.Frexp has it
+	lowerOfPower = 0.7071067811865475 // the bound between its two buckets
 )
 
 // Layout describes the buckets of histograms of one kind of values.
