@@ -11,19 +11,29 @@ import (
 // Listener counts the connections of one address of a frontend. Its counts continue over reloads.
 type Listener struct {
 	accepted, open atomic.Int64
-	sockets        atomic.Int64 // of configurations that have it open
-	number         atomic.Int64
-	frontend, name string
+	sockets        atomic.Int64                 // of configurations that have it open
+	info           atomic.Pointer[ListenerInfo] // of the last configuration
 }
 
 // listenerCounts holds the listeners by the names of their frontend and their own.
 var listenerCounts = weakRegistry[Listener]{keep: keptFrontends}
 
-// OpenListener returns the counts of a listener that has been opened: the one with that number
-// among those of a frontend, from 1. It must be closed as often as it was opened.
-func OpenListener(frontend, name string, number int) *Listener {
-	l := listenerCounts.getOrInit(frontend+" "+name, func(l *Listener) { l.frontend, l.name = frontend, name })
-	l.number.Store(int64(number))
+// ListenerInfo describes a listener.
+type ListenerInfo struct {
+	Frontend, Name string
+	// Unnamed reports that the name is the address.
+	Unnamed bool
+	// Number is its position among the listeners of its frontend, from 1.
+	Number int
+	// MaxConn is its limit of connections; 0: it has none of its own.
+	MaxConn int
+}
+
+// OpenListener returns the counts of a listener that has been opened. It must be closed as often as
+// it was opened.
+func OpenListener(i ListenerInfo) *Listener {
+	l := listenerCounts.getOrCreate(i.Frontend + " " + i.Name)
+	l.info.Store(&i)
 	l.sockets.Add(1)
 	return l
 }
@@ -37,9 +47,7 @@ func (l *Listener) Close() {
 
 // ListenerMetrics are the numbers of a listener.
 type ListenerMetrics struct {
-	Frontend, Name string
-	// Number is its position among the listeners of its frontend, from 1.
-	Number int
+	ListenerInfo
 	// Open reports whether it is open, Connections is the number of its connections, and Accepted
 	// that of those so far.
 	Open                  bool
@@ -50,9 +58,9 @@ type ListenerMetrics struct {
 // frontend and number.
 func AllListeners() (all []ListenerMetrics) {
 	for _, l := range listenerCounts.all() {
-		m := ListenerMetrics{
-			Frontend: l.frontend, Name: l.name, Number: int(l.number.Load()),
-			Open: l.sockets.Load() > 0, Connections: l.open.Load(), Accepted: l.accepted.Load(),
+		m := ListenerMetrics{Open: l.sockets.Load() > 0, Connections: l.open.Load(), Accepted: l.accepted.Load()}
+		if info := l.info.Load(); info != nil {
+			m.ListenerInfo = *info
 		}
 		if m.Open || m.Connections > 0 {
 			all = append(all, m)

@@ -140,9 +140,10 @@ type Metrics struct {
 	// bytes of incomplete hellos.
 	Connections, Highest, UnfinishedHellos int64
 	// Accepted is the number of connections accepted, Sessions that of those which the rules about
-	// the peer's address let through. Rate is the number of those in the last second.
+	// the peer's address let through. Rate is the number of those in the last second, MaxRate the
+	// highest that was ever returned.
 	Accepted, Sessions int64
-	Rate               int
+	Rate, MaxRate      int
 	Ended              [tcplog.EndCount]int64
 	OverLimit          map[string]int64 // by limits.Reason
 	Tally
@@ -168,6 +169,7 @@ func metricsOf(name string, counts *endCounts) *Metrics {
 	if c := frontendConns.lookup(name); c != nil {
 		m.Connections, m.Highest, m.Rate = c.Load(), c.highest.Load(), c.rate.PerSecond(time.Now())
 	}
+	m.MaxRate = counts.noteRate(m.Rate)
 	for end := range counts.by {
 		m.Ended[end] = counts.by[end].Load()
 	}
@@ -183,13 +185,17 @@ func metricsOf(name string, counts *endCounts) *Metrics {
 	return m
 }
 
-// BackendLoad returns the number of connections in a backend, and the highest so far.
-func BackendLoad(name string) (now, highest int64) {
-	if c := backendConns.lookup(name); c != nil {
-		now, highest = c.Load(), c.highest.Load()
-	}
-	return now, highest
+// Load is the number of connections in a backend, the highest so far, and the number of those that
+// came in the last second.
+type Load struct {
+	Connections, Highest int64
+	Rate                 int
 }
 
-// OpenConnections returns the number of connections of the process.
-func OpenConnections() int { return int(liveConns.count()) }
+// BackendLoad returns the load of a backend, which counts connections without a server too.
+func BackendLoad(name string) (l Load) {
+	if c := backendConns.lookup(name); c != nil {
+		l = Load{c.Load(), c.highest.Load(), c.rate.PerSecond(time.Now())}
+	}
+	return l
+}

@@ -59,7 +59,7 @@ func TestMetrics(t *testing.T) {
 	}{{first, hello}, {first, []byte("GET / HTTP/1.1\r\n\r\n")}, {second, hello}} {
 		near, far := net.Pipe()
 		done := make(chan struct{})
-		entry := c.f.Entry(EntryConfig{Listener: OpenListener(name, "here", 1)})
+		entry := c.f.Entry(EntryConfig{Listener: OpenListener(ListenerInfo{Frontend: name, Name: "here", Number: 1})})
 		go func() { entry.Serve(far, time.Now()); close(done) }()
 		go func() { _, _ = io.Copy(io.Discard, near) }()
 		_, _ = near.Write(c.sent)

@@ -20,10 +20,7 @@ type weakRegistry[T any] struct {
 }
 
 // getOrCreate returns the value of a name.
-func (b *weakRegistry[T]) getOrCreate(name string) *T { return b.getOrInit(name, func(*T) {}) }
-
-// getOrInit returns the value of a name, which init sets up if it is new.
-func (b *weakRegistry[T]) getOrInit(name string, init func(*T)) *T {
+func (b *weakRegistry[T]) getOrCreate(name string) *T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if known := b.values[name].Value(); known != nil {
@@ -33,7 +30,6 @@ func (b *weakRegistry[T]) getOrInit(name string, init func(*T)) *T {
 		b.values = make(map[string]weak.Pointer[T])
 	}
 	v := new(T)
-	init(v)
 	b.values[name] = weak.Make(v)
 	runtime.AddCleanup(v, b.remove, name)
 	b.keepValue(v)

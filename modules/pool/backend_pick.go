@@ -97,9 +97,9 @@ func (b *backend) take(s *Server, r *Request, now time.Time) *Lease {
 	b.refs++
 	b.served++
 	s.state.counts.take(int(s.state.sessions.Add(1)), now)
+	s.state.counts.rate.Count(now)
 	b.counts.take(b.served, now)
 	b.loadUp(s)
-	s.state.rate.Count(now)
 	if b.pool.retryBudget != nil && !r.leased {
 		b.attempts.first(now)
 	}

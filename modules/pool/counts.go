@@ -9,6 +9,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 )
 
@@ -17,10 +18,13 @@ import (
 // are guarded by the backend's lock.
 type Counts struct {
 	taken, failed, retries, redispatches atomic.Uint64
+	rate                                 frequency.Rate // of taken, for servers
 
 	maxSessions, maxQueue int
+	maxRate               int // when it was read
 	lastTaken             time.Time
 	downs                 uint64
+	changed               time.Time     // when it went down or came up; zero: never
 	downSince             time.Time     // zero: it is up
 	downTime              time.Duration // before downSince
 	checks                CheckCounts
@@ -85,10 +89,10 @@ func (c *Counts) take(sessions int, now time.Time) {
 func (c *Counts) setDown(down bool, now time.Time) {
 	switch {
 	case down && c.downSince.IsZero():
-		c.downSince = now
+		c.downSince, c.changed = now, now
 	case !down && !c.downSince.IsZero():
 		c.downTime += now.Sub(c.downSince)
-		c.downSince = time.Time{}
+		c.downSince, c.changed = time.Time{}, now
 	}
 }
 

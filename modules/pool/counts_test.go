@@ -85,7 +85,7 @@ func TestDownTime(t *testing.T) {
 		if want := (CheckCounts{Passed: 2, Failed: 4, Harmful: 3}); s.Checks != want || s.Downs != 1 || s.DownTime != 3*time.Second {
 			t.Errorf("checks %+v, down %d times for %v", s.Checks, s.Downs, s.DownTime)
 		}
-		if b.Downs != 1 || b.DownTime != 3*time.Second || !b.Since.IsZero() {
+		if b.Downs != 1 || b.DownTime != 3*time.Second || b.Since.IsZero() || b.Down {
 			t.Errorf("the backend was down %d times for %v since %v", b.Downs, b.DownTime, b.Since)
 		}
 	})

@@ -88,7 +88,7 @@ func (s *Server) load() ServerLoad {
 		ID: s.ID, Sessions: int(s.Sessions()), Queued: int(s.Queued()), Free: -1,
 		Weight: s.state.run.weight, ConfiguredWeight: s.Weight,
 		EffectiveWeight: (s.state.share() + Scale - 1) / Scale,
-		Rate:            s.state.rate.PerSecond(time.Now()),
+		Rate:            s.state.counts.rate.PerSecond(time.Now()),
 	}
 	if s.maxConn() > 0 {
 		l.Free = s.freeSlots()

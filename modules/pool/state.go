@@ -5,8 +5,6 @@ package pool
 import (
 	"sync/atomic"
 	"time"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 )
 
 // Admin is a server's administrative state, which the operator sets.
@@ -37,9 +35,7 @@ type state struct {
 
 	sessions atomic.Int64
 	queued   atomic.Int64
-	rate     frequency.Rate // of Counts.taken
-
-	counts *Counts
+	counts   *Counts
 
 	queue  queue
 	leases *Lease // head of a linked list

@@ -19,11 +19,13 @@ type BackendStatus struct {
 	Sessions, Queue int
 	// Events are the last transitions, oldest first.
 	Events []Event
-	// Since is when the backend lost its last usable server; zero: it has some. Downs is the number of
-	// times that it did so, DownTime the time that it was without one.
+	// Down reports that the backend has no usable server, Since is when that changed last, or zero.
+	// Downs is the number of times that it lost the last one, DownTime the time that it was without.
+	Down     bool
 	Since    time.Time
 	Downs    uint64
 	DownTime time.Duration
+	FullConn int
 	Totals
 	Traffic BackendTraffic
 }
@@ -35,13 +37,18 @@ type Totals struct {
 	Taken       uint64
 	MaxSessions int
 	LastTaken   time.Time
+	// Rate is the number of leases of a server in the last second, MaxRate the highest that was ever
+	// returned.
+	Rate, MaxRate int
 	// Retries and Redispatches are the numbers of further attempts to connect.
 	Retries, Redispatches uint64
 }
 
 // totals returns the numbers. The backend must be locked.
-func (c *Counts) totals() Totals {
-	return Totals{c.taken.Load(), c.maxSessions, c.lastTaken, c.retries.Load(), c.redispatches.Load()}
+func (c *Counts) totals(now time.Time) Totals {
+	rate := c.rate.PerSecond(now)
+	c.maxRate = max(c.maxRate, rate)
+	return Totals{c.taken.Load(), c.maxSessions, c.lastTaken, rate, c.maxRate, c.retries.Load(), c.redispatches.Load()}
 }
 
 // ServerStatus is a snapshot of a server.
@@ -61,16 +68,20 @@ type ServerStatus struct {
 	Weight, MaxConn, Share int
 	Sessions, Queued       int64
 	Totals
-	Failed   uint64
-	MaxQueue int
-	DownTime time.Duration // includes maintenance
-	Checks   CheckCounts
-	Traffic  Traffic
+	Failed uint64
+	// MaxQueued is the highest number of requests that waited for this server.
+	MaxQueued int
+	DownTime  time.Duration // includes maintenance
+	Checks    CheckCounts
+	Traffic   Traffic
 	// Errors is the number of consecutive errors of client connections, if they are observed.
 	Errors int64
 	// Check and Agent are the last finished checks; At is zero before the first.
 	Check, Agent CheckRecord
 }
+
+// EffectiveWeight returns the weight as slow start reduces it, rounded up.
+func (s *ServerStatus) EffectiveWeight() int { return (s.Share + Scale - 1) / Scale }
 
 // Backends returns the status of all backends that serve, sorted by name.
 func (r *Registry) Backends() (all []BackendStatus) {
@@ -97,22 +108,23 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 		status.Queue++
 	}
 	status.Active, status.Backups = b.usable()
-	status.Since, status.Downs, status.DownTime = b.counts.downSince, b.counts.downs, b.counts.downFor(time.Now())
-	status.Totals = b.counts.totals()
-	b.counts.backendTraffic.Each(status.Traffic.Add)
+	c, now := b.counts, time.Now()
+	status.Down, status.Since, status.Downs, status.DownTime = b.empty, c.changed, c.downs, c.downFor(now)
+	status.FullConn, status.Totals = b.pool.fullConn, c.totals(now)
+	c.backendTraffic.Each(status.Traffic.Add)
 	for _, s := range b.pool.servers {
-		status.Servers = append(status.Servers, s.status())
+		status.Servers = append(status.Servers, s.status(now))
 	}
 	return status, true
 }
 
-func (s *Server) status() ServerStatus {
+func (s *Server) status(now time.Time) ServerStatus {
 	state := s.state
 	status := ServerStatus{
 		ServerConfig: s.ServerConfig, Down: state.now.down, Admin: state.now.admin, Since: state.changed, Downs: state.counts.downs,
 		Weight: state.run.weight, MaxConn: s.maxConn(), Share: state.share(),
-		Sessions: s.Sessions(), Queued: s.Queued(), Totals: state.counts.totals(), Failed: s.Failed(),
-		MaxQueue: state.counts.maxQueue, DownTime: state.counts.downFor(time.Now()), Checks: state.counts.checks,
+		Sessions: s.Sessions(), Queued: s.Queued(), Totals: state.counts.totals(now), Failed: s.Failed(),
+		MaxQueued: state.counts.maxQueue, DownTime: state.counts.downFor(now), Checks: state.counts.checks,
 		Errors: state.health.errors.Load(), Check: state.health.lastCheck, Agent: state.health.lastAgent,
 	}
 	state.counts.traffic.Each(status.Traffic.Add)
