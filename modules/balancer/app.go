@@ -74,6 +74,9 @@ type App struct {
 
 	ProcessLimits
 
+	// MetricsRaw configures the metrics. See the module passthrough.metrics.
+	MetricsRaw json.RawMessage `json:"metrics,omitempty"`
+
 	// Variables are shared by all connections. They are computed in this order when the configuration
 	// is loaded; rules may change them later. They are HAProxy's set-var in its global section.
 	Variables []Variable `json:"variables,omitempty"`
@@ -84,6 +87,7 @@ type App struct {
 	frontends map[string]string // by name, with their place in the configuration
 	listening map[string]ownFrontend
 	lines     *tcplog.File // nil: none
+	metrics   metrics      // nil: none
 
 	httpServers handover.Servers
 	watching    sync.Once // of overload
@@ -103,6 +107,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.provisionFrontends(ctx); err != nil {
+		return err
+	}
+	if err := a.provisionMetrics(ctx); err != nil {
 		return err
 	}
 	a.watchHTTPServers(ctx)
@@ -227,6 +234,9 @@ func (a *App) serve() {
 	}
 	a.ProcessLimits.apply(a.ctx.Logger())
 	a.watchOverload()
+	if a.metrics != nil {
+		a.metrics.Activate()
+	}
 	for name, b := range a.Backends {
 		b.pool.Activate()
 		b.startPreconnect(before.backend(name))

@@ -47,6 +47,10 @@ func init() {
 //		max_conn_rate <number>
 //		max_sess_rate <number>
 //		overload on|off
+//		metrics {
+//			off
+//			names <number>
+//		}
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -69,6 +73,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"backend":                options.Repeatable(a.parseBackend),
 		"stick_table":            options.Repeatable(a.parseStickTable),
 		"stick_counters":         options.Int(&a.StickCounters, 1, rules.MaxCounters),
+		"metrics":                options.Once(a.parseMetrics),
 		"set_var":                options.Repeatable(a.parseVariable),
 		"log":                    options.Text(&a.Log),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
