@@ -49,6 +49,7 @@ func init() {
 //		overload on|off
 //		metrics {
 //			off
+//			haproxy_names
 //			names <number>
 //		}
 //	}

@@ -28,19 +28,31 @@ func newSnapshot() *snapshot {
 var parts = []func(output, *snapshot){sendProcess, sendFrontends, sendBackends, sendServers, sendListeners, sendRelay, sendLogs, sendTables, sendNames}
 
 // collector shows the numbers of the process. It holds none.
-type collector struct{}
+type collector struct {
+	haproxy bool // by the names of HAProxy's exporter as well
+}
+
+func newCollector(haproxyNames bool) *collector { return &collector{haproxyNames} }
 
 // Describe implements prometheus.Collector.
-func (*collector) Describe(to chan<- *prometheus.Desc) {
+func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, m := range ours {
 		to <- m.desc
+	}
+	if c.haproxy {
+		for _, m := range haproxyMetrics() {
+			to <- m.desc
+		}
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (*collector) Collect(to chan<- prometheus.Metric) {
+func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s := newSnapshot()
 	for _, part := range parts {
 		part(to, s)
+	}
+	if c.haproxy {
+		sendHAProxy(to, s)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,7 +31,23 @@ func namesTable() string {
 	return b.String() + "\n"
 }
 
-// docs/metrics.md has every metric.
+// haproxyTable documents those with HAProxy's names.
+func haproxyTable() string {
+	rows := slices.Clone(haproxyRows)
+	slices.SortFunc(rows, func(a, b haproxyRow) int { return strings.Compare(a.name, b.name) })
+	b := new(strings.Builder)
+	b.WriteString("\n| HAProxy's | `" + prefix + "…` | |\n|---|---|---|\n")
+	for _, r := range rows {
+		name := ""
+		if r.ours != "" {
+			name = "`" + r.ours + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", r.name, name, r.note)
+	}
+	return b.String() + "\n"
+}
+
+// docs/metrics.md has every metric, and HAProxy's name of each.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	const file = "../../docs/metrics.md"
@@ -39,7 +56,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(text)
-	for name, table := range map[string]string{"names": namesTable()} {
+	for name, table := range map[string]string{"names": namesTable(), "haproxy": haproxyTable()} {
 		begin, end := "<!-- "+name+": go test ./modules/lbmetrics -update writes them -->\n", "<!-- end of "+name+" -->"
 		before, rest, found := strings.Cut(want, begin)
 		_, after, ended := strings.Cut(rest, end)
@@ -59,3 +76,25 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// Each metric of ours that stands beside one of HAProxy's exists.
+func TestHAProxyRowsNameOurs(t *testing.T) {
+	t.Parallel()
+	for _, r := range haproxyRows {
+		if r.ours != "" && !slices.ContainsFunc(ours, func(m *metric) bool { return m.name == prefix+r.ours }) {
+			t.Errorf("%s: there is no %s", r.name, r.ours)
+		}
+		if r.ours == "" && r.note == "" && !slices.Contains(plain, r.name) {
+			t.Errorf("%s: expected a metric of ours, or a note", r.name)
+		}
+	}
+}
+
+// plain are metrics of HAProxy that need no explanation.
+var plain = []string{
+	"haproxy_backend_check_last_change_seconds", "haproxy_backend_last_session_seconds", "haproxy_backend_loadbalanced_total",
+	"haproxy_backend_max_sessions", "haproxy_backend_connection_attempts_total", "haproxy_listener_limit_sessions",
+	"haproxy_process_limit_connection_rate", "haproxy_process_limit_session_rate", "haproxy_process_nbproc", "haproxy_process_nbthread",
+	"haproxy_process_relative_process_id", "haproxy_process_start_time_seconds", "haproxy_process_uptime_seconds",
+	"haproxy_server_active", "haproxy_server_agent_duration_seconds", "haproxy_server_agent_status", "haproxy_server_backup",
+	"haproxy_server_connection_attempts_total", "haproxy_server_max_queue", "haproxy_server_queue_limit",
+}

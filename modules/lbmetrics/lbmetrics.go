@@ -31,6 +31,10 @@ type Metrics struct {
 	// Off leaves the metrics out.
 	Off bool `json:"off,omitempty"`
 
+	// HAProxyNames shows them by the names of HAProxy's exporter as well, such as
+	// haproxy_frontend_current_sessions, for dashboards and alerts that were made for it.
+	HAProxyNames bool `json:"haproxy_names,omitempty"`
+
 	// Names is the number of server names, the most frequent ones, that are counted one by one; the
 	// others are counted together. 0 counts no names. Default: 100.
 	Names *int `json:"names,omitempty"`
@@ -56,7 +60,7 @@ func (m *Metrics) Provision(ctx caddy.Context) error {
 	if m.Off || registry == nil {
 		return nil
 	}
-	return registry.Register(new(collector))
+	return registry.Register(newCollector(m.HAProxyNames))
 }
 
 // Activate applies the options to the process: the configuration runs.
@@ -72,13 +76,15 @@ func (m *Metrics) Activate() {
 //
 //	metrics {
 //		off
+//		haproxy_names
 //		names <number>
 //	}
 func (m *Metrics) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
 	return options.Table{
-		"off":   options.Flag(&m.Off),
-		"names": options.Optional(&m.Names, func(p *int) options.Option { return options.Int(p, 0, maxNames) }),
+		"off":           options.Flag(&m.Off),
+		"haproxy_names": options.Flag(&m.HAProxyNames),
+		"names":         options.Optional(&m.Names, func(p *int) options.Option { return options.Int(p, 0, maxNames) }),
 	}.ParseBlock(d)
 }
 

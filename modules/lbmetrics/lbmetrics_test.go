@@ -23,10 +23,10 @@ import (
 )
 
 // gather returns all metrics by name, from a registry that checks them.
-func gather(t *testing.T) map[string]*dto.MetricFamily {
+func gather(t *testing.T, haproxyNames bool) map[string]*dto.MetricFamily {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	if err := registry.Register(new(collector)); err != nil {
+	if err := registry.Register(newCollector(haproxyNames)); err != nil {
 		t.Fatal(err)
 	}
 	all, err := registry.Gather()
@@ -68,7 +68,7 @@ func TestCollect(t *testing.T) {
 		frontend.ServerNames.Add(l, fmt.Sprintf("\xff\n\"\\%d", i))
 		l.Leave()
 	}
-	all := gather(t)
+	all := gather(t, true)
 	series, counted := 0, 0.0
 	for _, f := range all {
 		series += len(f.GetMetric())
@@ -86,6 +86,9 @@ func TestCollect(t *testing.T) {
 		if f := all[prefix+name]; f == nil || f.GetMetric()[0].GetGauge().GetValue()+f.GetMetric()[0].GetCounter().GetValue() != want {
 			t.Errorf("%s: %v, want %v", name, f, want)
 		}
+	}
+	if len(gather(t, false)) >= len(all) || gather(t, false)["haproxy_server_status"] != nil {
+		t.Error("HAProxy's names are there without haproxy_names")
 	}
 }
 
@@ -132,6 +135,8 @@ func TestNamesLimits(t *testing.T) {
 	for text, want := range map[string]string{
 		"metrics {\n names 1001\n}":     "names: \"1001\": expected a whole number from 0 to 1000",
 		"metrics {\n names -1\n}":       "names: \"-1\"",
+		"metrics {\n haproxy\n}":        `unknown option "haproxy"; did you mean "haproxy_names"?`,
+		"metrics {\n haproxy_names x\n": "x",
 	} {
 		err := new(Metrics).UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
