@@ -17,6 +17,7 @@ type journal struct {
 	mu      sync.Mutex
 	records []record
 	lines   []logLine
+	notes   []string // about servers
 	out     bytes.Buffer
 }
 
@@ -49,6 +50,7 @@ func (j *journal) listen(conn net.PacketConn) {
 		}
 		j.mu.Lock()
 		j.lines = append(j.lines, line)
+		j.note(m[1], m[7])
 		j.mu.Unlock()
 	}
 }

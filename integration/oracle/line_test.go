@@ -74,9 +74,9 @@ func (r *run) named(text string) string {
 var timer = regexp.MustCompile(`~(\d+)`)
 
 // timersOf compares a line with a script's text, and returns the timers; ok reports whether all
-// else agrees. In the text, * is anything without a blank, and ~N a timer.
+// else agrees. In the text, * is anything without a blank, ** anything, and ~N a timer.
 func timersOf(line, text string) (timers []time.Duration, ok bool) {
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, `[^ ]*`)
+	pattern := strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^ ]*`).Replace(regexp.QuoteMeta(text))
 	pattern = timer.ReplaceAllString(pattern, `(\d+)`)
 	m := regexp.MustCompile("^" + pattern + "$").FindStringSubmatch(line)
 	if m == nil {

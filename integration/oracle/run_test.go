@@ -32,6 +32,7 @@ type process interface {
 	states() (map[string]standing, error)
 	table(tableRequest) ([]tableEntry, error)
 	find(client netip.AddrPort) (record, bool)
+	noted(i int) (string, bool)
 	linesOf(client netip.AddrPort) []string
 	printed() string
 	stop() error
@@ -46,6 +47,7 @@ type run struct {
 	clients []*client
 	asked   map[string]chan outcome // pending HTTP requests
 	states  chronicle
+	told    int // number of lines about servers that the script has asked for
 	step    int // index of the current step in the script
 }
 

@@ -213,7 +213,7 @@ func (s *scenario) addStep(t testing.TB, l scriptLine) error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	if verb != "expect" && verb != "log" && verb != "line" && verb != "counts" && l.next() != "expect" {
+	if verb != "expect" && verb != "log" && verb != "line" && verb != "told" && verb != "counts" && l.next() != "expect" {
 		return fmt.Errorf("expected the end of the line, or expect and what follows, before %q", l.rest)
 	}
 	want, err := parseExpectation(l.rest)

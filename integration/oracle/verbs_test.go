@@ -22,6 +22,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"expect":   parseExpect,
 	"log":      parseLog,
 	"line":     parseLine,
+	"told":     parseTold,
 	"counts":   parseCounts,
 	"visit":    parseVisit,
 	"hold":     parseHold,

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
 // eventLine is the message and level of a kind of event.
@@ -37,7 +38,10 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 		check := b.checkOf(s)
 		logged[s.Name] = check != nil && check.Log
 	}
+	draining := make(map[string]bool) // calls come one at a time
 	return func(e pool.Event) {
+		line := &stateLine{Event: e, logsChecks: logged[e.Server], stopping: draining[e.Server]}
+		draining[e.Server] = e.Admin == pool.Drain
 		how := eventLines[e.Kind]
 		switch {
 		case e.Kind < pool.CheckChanged:
@@ -46,7 +50,11 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 		case !logged[e.Server]:
 			return
 		}
-		logger.Log(how.level, how.message, fields(e)...)
+		list := fields(e)
+		if e.Result.Warning == "" {
+			list = append(list, tcplog.InHAProxysWords(line))
+		}
+		logger.Log(how.level, how.message, list...)
 	}
 }
 

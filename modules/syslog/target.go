@@ -76,6 +76,9 @@ func Open(dial Dialer, o Options) *Target {
 // Write sends a line of a log, whose severity [Split] tells. It never fails or waits: a line that
 // finds no room is dropped and counted.
 func (t *Target) Write(line []byte) (int, error) {
+	if len(line) == 0 { // an encoder has nothing to say
+		return 0, nil
+	}
 	severity, text := Split(line)
 	if severity > t.o.Level || !t.o.Sampling.Next() {
 		return len(line), nil

@@ -57,6 +57,7 @@ func TestDatagrams(t *testing.T) {
 		target := Open(dialer(network, conn.LocalAddr().String()), raw(0))
 		defer target.Close(time.Second)
 		_, _ = target.Write([]byte("first\n"))
+		_, _ = target.Write(nil)
 		_, _ = target.Write([]byte("second\n"))
 		b := make([]byte, 100)
 		for _, want := range []string{"first\n", "second\n"} {

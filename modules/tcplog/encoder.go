@@ -68,11 +68,10 @@ var buffers = buffer.NewPool()
 // EncodeEntry implements zapcore.Encoder.
 func (e *Encoder) EncodeEntry(at zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
 	b := buffers.Get()
-	if e.Priority {
-		b.AppendByte('<')
-		b.AppendByte(severity(at.Level))
-		b.AppendByte('>')
+	if e.appendWorded(b, fields) {
+		return b, nil
 	}
+	e.appendPriority(b, severity(at.Level))
 	for _, f := range fields {
 		if line, ok := f.Interface.(*entry); ok {
 			r := line.record()
