@@ -180,6 +180,9 @@ func (e *Expression) Changes() bool { return e.changes }
 // sc0_conn_cur is.
 func (e *Expression) Tracked() bool { return e.tracked }
 
+// Captured reports whether the expression is about what a rule has captured.
+func (e *Expression) Captured() bool { return e.name == "capture.req.hdr" }
+
 // InRequest reports whether the expression examines an HTTP request, which is gone when the
 // response arrives.
 func (e *Expression) InRequest() bool { return e.stage == inRequest }

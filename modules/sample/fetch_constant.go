@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 )
 
 // constantFetches examine nothing of the connection but its variables.
@@ -49,6 +50,25 @@ var constantFetches = map[string]fetch{
 		args: takes(1, argStr, argStr), out: typeAny, note: "a variable of the connection, or a default",
 		build: buildVar,
 	},
+	"capture.req.hdr": {
+		args: takes(1, argInt), out: typeStr, note: "what the rule `tcp-request content capture` with this number has captured, counted from 0 in the frontend",
+		build: buildCapture,
+	},
+}
+
+// CaptureVariable is followed by a number in the name of the variable that holds what a rule has
+// captured.
+const CaptureVariable = "txn.capture_req_hdr_"
+
+func buildCapture(a args) (fetchFunc, error) {
+	name := CaptureVariable + strconv.FormatInt(a[0].number, 10)
+	return func(in *Input) result {
+		v, ok := lookupVariable(in, name)
+		if v, is := cast(v, typeStr); ok && is {
+			return found(v)
+		}
+		return noValue
+	}, nil
 }
 
 func buildBool(a args) (fetchFunc, error) {

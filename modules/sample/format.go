@@ -55,7 +55,7 @@ func (l *Loader) readField(f *Format, text string, at int) (int, error) {
 		f.addText("%")
 		return at + 1, nil
 	case text[at] == '[':
-		e, after, err := l.bracketed(text, at+1)
+		e, after, err := l.Bracketed(text, at+1)
 		if err != nil {
 			return 0, err
 		}
@@ -80,8 +80,8 @@ func (f *Format) addText(text string) {
 	}
 }
 
-// bracketed parses an expression up to its closing bracket, and returns the position after that.
-func (l *Loader) bracketed(text string, at int) (*Expression, int, error) {
+// Bracketed parses an expression up to its closing bracket, and returns the position after that.
+func (l *Loader) Bracketed(text string, at int) (*Expression, int, error) {
 	e, end, err := l.readExpression(text, at)
 	if err != nil {
 		return nil, 0, fmt.Errorf("failed to parse sample expression <%s> : %w", text[at:], err)

@@ -9,7 +9,7 @@ const knownFetches = newerFetches + `
 	accept_date acl base32 base32+src baseq bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str
 	bc_glitches bc_http_major bc_nb_streams bc_reused bc_rtt bc_rttvar bc_setting_streams_limit
 	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_tarpit_timeout bs.aborted bs.debug_str bs.id
-	bs.rst_code bytes_in bytes_out capture.req.hdr capture.req.method capture.req.uri capture.req.ver
+	bs.rst_code bytes_in bytes_out capture.req.method capture.req.uri capture.req.ver
 	capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len cook_reg cook_sub
 	cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout cur_queue_timeout
 	cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout distcc_body distcc_param dst_conn fc.timer.handshake

@@ -22,7 +22,7 @@ func RewriteFiles(text string, file func(string) (string, error)) (string, error
 	return rewritten, nil
 }
 
-// RewriteFormatFiles applies [RewriteFiles] to the expressions of a [Format].
+// RewriteFormatFiles applies [RewriteFiles] to the expressions of a [Format] or a log format.
 func RewriteFormatFiles(text string, file func(string) (string, error)) (string, error) {
 	var b strings.Builder
 	for at := 0; at < len(text); {
@@ -33,24 +33,36 @@ func RewriteFormatFiles(text string, file func(string) (string, error)) (string,
 		}
 		b.WriteString(text[at : at+percent])
 		at += percent
-		if !strings.HasPrefix(text[at:], "%[") {
+		bracket := at + 1 + decorations(text[at+1:])
+		if !strings.HasPrefix(text[bracket:], "[") {
 			two := min(2, len(text)-at)
 			b.WriteString(text[at : at+two])
 			at += two
 			continue
 		}
-		rewritten, end, err := rewriteAt(text, at+2, file)
+		rewritten, end, err := rewriteAt(text, bracket+1, file)
 		if err != nil {
 			return "", err
 		}
-		after, err := closeBracket(text, at+2, end)
+		after, err := closeBracket(text, bracket+1, end)
 		if err != nil {
 			return "", err
 		}
-		b.WriteString("%[" + rewritten + "]")
+		b.WriteString(text[at:bracket+1] + rewritten + "]")
 		at = after
 	}
 	return b.String(), nil
+}
+
+// decorations returns the length of the name in parentheses and the flags in braces that may stand
+// between the percent sign and an expression of a log format.
+func decorations(text string) (n int) {
+	for _, pair := range []string{"()", "{}"} {
+		if end := strings.IndexByte(text[n:], pair[1]); end > 0 && text[n] == pair[0] {
+			n += end + 1
+		}
+	}
+	return n
 }
 
 // rewriteAt rewrites the expression that starts at a position, and returns its end.
