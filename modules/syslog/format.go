@@ -15,7 +15,7 @@ type Format uint8
 const (
 	Local    Format = iota // RFC 3164, where the host name is optional
 	RFC3164                // with the host name
-	RFC5424                // with the host name and without structured data
+	RFC5424                // with the host name
 	Priority               // <facility and level>text
 	Short                  // <level>text, as systemd reads it
 	Timed                  // <level>time text
@@ -49,10 +49,12 @@ const isoTime = "2006-01-02T15:04:05.000000-07:00"
 
 // Append appends a message with the text, which it cuts so that the message has at most length
 // bytes; 0: it is not cut. It reports whether it was. A text of several lines becomes one: their
-// ends are written as rsyslog does, #012.
+// ends are written as rsyslog does, #012. Structured data stand before the text between two bytes
+// 1f; only messages of RFC5424 have them.
 func (h *Header) Append(b []byte, s Severity, at time.Time, text []byte, length int) (_ []byte, cut bool) {
 	start := len(b)
-	b = h.append(b, s, at)
+	data, text := cutData(text)
+	b = h.append(b, s, at, data)
 	if bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
 		text = oneLine(text)
 	}
@@ -63,7 +65,7 @@ func (h *Header) Append(b []byte, s Severity, at time.Time, text []byte, length 
 	return b, false
 }
 
-func (h *Header) append(b []byte, s Severity, at time.Time) []byte {
+func (h *Header) append(b []byte, s Severity, at time.Time, data []byte) []byte {
 	priority := int(s)
 	switch h.Format {
 	case Local, RFC3164, RFC5424, Priority:
@@ -89,10 +91,23 @@ func (h *Header) append(b []byte, s Severity, at time.Time) []byte {
 		b = append(at.AppendFormat(append(b, "1 "...), isoTime), ' ')
 		b = append(append(b, orDash(h.Hostname)...), ' ')
 		b = append(append(b, orDash(h.Tag)...), ' ')
-		b = append(strconv.AppendInt(b, int64(h.PID), 10), " - - "...)
+		b = append(strconv.AppendInt(b, int64(h.PID), 10), " - "...)
+		b = append(append(b, orDash(string(data))...), ' ')
 	case Priority, Short, ISO, Raw:
 	}
 	return b
+}
+
+// separator is before and behind structured data.
+const separator = 0x1f
+
+// cutData returns the structured data before a text, and the text.
+func cutData(text []byte) (data, rest []byte) {
+	if len(text) == 0 || text[0] != separator {
+		return nil, text
+	}
+	data, rest, _ = bytes.Cut(text[1:], []byte{separator})
+	return data, rest
 }
 
 // orDash returns RFC 5424's value of a field that is empty.

@@ -34,6 +34,25 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// TestStructuredData compares with what HAProxy 3.4 sends with log-format-sd.
+func TestStructuredData(t *testing.T) {
+	at := time.Date(2026, 11, 3, 10, 40, 11, 684289999, time.UTC)
+	for _, c := range []struct {
+		format     Format
+		text, want string
+	}{
+		{RFC5424, "\x1f[a@1 b=\"c\"]\x1ftext", `<134>1 2026-11-03T10:40:11.684289+00:00 - mytag 31976 - [a@1 b="c"] text`},
+		{RFC5424, "\x1f\x1ftext", `<134>1 2026-11-03T10:40:11.684289+00:00 - mytag 31976 - - text`},
+		{Priority, "\x1f[a@1 b=\"c\"]\x1ftext", "<134>text"},
+		{Raw, "text\x1f", "text\x1f"},
+	} {
+		h := Header{Format: c.format, Facility: Local0, Tag: "mytag", PID: 31976}
+		if got, _ := h.Append(nil, Info, at, []byte(c.text), 0); string(got) != c.want {
+			t.Errorf("%v: %q, want %q", c.format, got, c.want)
+		}
+	}
+}
+
 func TestTextIsOneLineAndCut(t *testing.T) {
 	h := Header{Format: Raw}
 	for _, c := range []struct {
