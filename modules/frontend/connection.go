@@ -66,6 +66,7 @@ func (c *connection) begin(f *Frontend, from client) {
 	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
 	c.record.Accepted = c.accepted
 	c.noteHeader()
+	c.noteForLog()
 	c.endIfKilled = tcplog.KilledHello
 }
 

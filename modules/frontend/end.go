@@ -96,6 +96,9 @@ func (c *connection) end(e *ending) {
 	defer liveConns.remove(c)
 	defer c.leaveFrontend()
 	server := c.claim.close()
+	if c.f.Log != nil {
+		c.noteEnd()
+	}
 	read := c.bytesRead()
 	next := c.nextConn(e)
 	last := c.finalAlert(e)

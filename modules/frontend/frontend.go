@@ -86,8 +86,12 @@ type Config struct {
 	// connections share.
 	App *balancer.App
 
-	// Logger receives one line for each connection.
+	// Logger receives one line for each connection, or those that Log says.
 	Logger *zap.Logger
+
+	// Log says when connections are logged, and how the encoder tcplog writes the lines. nil: at their
+	// end, as HAProxy's option tcplog.
+	Log *tcplog.Options
 
 	// ConnLogger is the logger of connections as matchers of layer4 see them. Default: Logger.
 	ConnLogger *zap.Logger
@@ -118,7 +122,7 @@ func New(c Config) *Frontend {
 	}
 	// The app is a weak pointer: sessions outlive their configuration and keep the log.
 	f := &Frontend{
-		Config: c, log: tcplog.Open(weak.Make(c.App), c.App.LineLogger(c.Logger.Named(c.Name))), conns: frontendConns.getOrCreate(c.Name), ends: frontendEnds.getOrCreate(c.Name),
+		Config: c, log: tcplog.Open(weak.Make(c.App), c.App.LineLogger(c.Logger.Named(c.Name))).With(c.Log), conns: frontendConns.getOrCreate(c.Name), ends: frontendEnds.getOrCreate(c.Name),
 		active: activeFrontends.getOrCreate(c.Name), generation: lastGeneration.Add(1),
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}
@@ -195,6 +199,7 @@ func (c *connection) walkFromHeader() *ending {
 		return end
 	}
 	c.tracked.countSession()
+	c.logAccepted()
 	return c.inspectAndRoute()
 }
 

@@ -103,6 +103,7 @@ func (c *connection) leftBeforeHeader(err error) *ending {
 // looked at.
 func (c *connection) endBeforeData(end tcplog.End, err error) *ending {
 	c.record.Uninspected = true
+	c.noteListener()
 	return &ending{end: end, by: relay.Client, err: err}
 }
 

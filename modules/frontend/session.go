@@ -77,11 +77,13 @@ func (s *session) begin(c *connection) {
 	if r.Address == s.lease.Server.Address {
 		r.Address = "" // it is stored there
 	}
+	s.sessionConfig = c.shared
+	s.noteSession(c, &r)
 	if s.tracked = c.tracked; s.tracked != nil && s.tracked.storesBytes {
 		meter.add(s)
 	}
 	var room [264]byte
-	s.sessionConfig, s.packed = c.shared, offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
+	s.packed = offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
 }
 
 // record returns the record as it was when the connection became a session, and the time of
@@ -119,7 +121,6 @@ func (s *session) Ended(result relay.Result) {
 		liveConns.removeSession(s)
 	}()
 	s.beconn.Add(-1)
-	s.releaseTracked(result)
 	outcome := pool.Served
 	record, accepted := s.record()
 	end := sessionEnding(result, &record)
@@ -139,6 +140,8 @@ func (s *session) Ended(result relay.Result) {
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	s.lease.Release(outcome)
 	end.traffic = s.traffic
+	record.EndValues = s.endValues()
+	s.releaseTracked(result)
 	end.conclude(&record, s.lease.Server, accepted, s.log, s.ends)
 }
 

@@ -48,6 +48,9 @@ func (a *shardConn) awaitData() relay.Step {
 	if a.pooled != nil {
 		a.pooled.tracked.countSession()
 	}
+	if a.f.Log != nil {
+		a.conn().logAccepted()
+	}
 	if a.f.Content == nil {
 		return relay.Step{Until: epoch.Add(a.accepted + a.f.inspectDelay())}
 	}

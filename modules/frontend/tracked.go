@@ -37,10 +37,15 @@ func (c *connection) Table(name string) *tables.Table {
 
 // Tracked implements sample.Tables.
 func (c *connection) Tracked(counter int) tables.Ref {
-	if c.tracked == nil || counter < 0 || counter >= len(c.tracked.refs) {
+	return c.tracked.ref(counter)
+}
+
+// ref returns the entry that a counter tracks, or the zero Ref.
+func (t *tracked) ref(counter int) tables.Ref {
+	if t == nil || counter < 0 || counter >= len(t.refs) {
 		return tables.Ref{}
 	}
-	return c.tracked.refs[counter]
+	return t.refs[counter]
 }
 
 // Track implements rules.Tracker. It counts the connection.

@@ -57,6 +57,12 @@ import (
 //		accept_netscaler_cip <magic> [required|optional] <network>|private_ranges|unix…
 //		timeout_proxy_header <duration>
 //		unique_id <format>
+//		log_format|log_format_sd|error_log_format <format>
+//		log_as_soon_as accepted|connected
+//		log_steps accepted|connected|closed…
+//		dontlognull
+//		dontlog_normal
+//		log_separate_errors
 //		maxconn <number>
 //		rate_limit_sessions <number>
 //		limit {
@@ -127,6 +133,7 @@ func (h *Handler) OwnOptions() options.Table {
 		"listener":             options.Repeatable(h.parseListener),
 	}
 	maps.Copy(table, h.verbs())
+	maps.Copy(table, h.logOptions())
 	maps.Copy(table, acceptProxyOptions(&h.AcceptProxy))
 	return table
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
 func init() {
@@ -130,6 +131,9 @@ type Handler struct {
 	// Listeners name addresses that the frontend listens on, for the fetches so_name and so_id.
 	Listeners []*Listener `json:"listeners,omitempty"`
 
+	// Logging holds the options about the log.
+	Logging
+
 	// Backend holds the options of the anonymous backend.
 	balancer.Backend
 
@@ -146,6 +150,7 @@ type Handler struct {
 	headers    frontend.HeaderPolicy
 	uniqueID   *sample.Format
 	limit      *frontend.Limit
+	logging    *tcplog.Options
 	router     *frontend.Router
 	frontend   *frontend.Frontend
 }

@@ -38,6 +38,9 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if err := h.validateQuestions(app); err != nil {
 		return err
 	}
+	if err := h.validateLogQuestions(); err != nil {
+		return err
+	}
 	actions, err := newActions(app, h.On, fallback)
 	if r := (*actionError)(nil); errors.As(err, &r) {
 		return h.at("on."+r.outcome, 0, err)
@@ -70,7 +73,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin), NoLinger: h.NoLingerClient,
 		UniqueID: h.uniqueID, AcceptProxy: h.headers, HeaderTimeout: time.Duration(h.TimeoutProxyHeader),
 		MaxConn: h.MaxConn, SessionRate: h.RateLimitSessions, Limit: h.limit,
-		Listener: h.listener, App: h.app, Logger: h.logger, ConnLogger: h.connLogger,
+		Listener: h.listener, App: h.app, Log: h.logging, Logger: h.logger, ConnLogger: h.connLogger,
 	}
 }
 
@@ -106,6 +109,9 @@ func (h *Handler) validate() error {
 	}
 	if h.limit, err = h.Limit.compile(h.Connection); err != nil {
 		return h.at("limit", 0, err)
+	}
+	if h.logging, err = h.compileLogging(); err != nil {
+		return err
 	}
 	if err := options.ValidateDuration("timeout_proxy_header", h.TimeoutProxyHeader); err != nil {
 		return err

@@ -43,6 +43,9 @@ func IsOpen(net.Conn) bool { return true }
 // SendFirst leaves the first bytes to Start.
 func SendFirst(net.Conn, []byte) bool { return true }
 
+// ServerLocal returns no address: without shards, the caller has the connection.
+func (s *Session) ServerLocal() netip.AddrPort { return netip.AddrPort{} }
+
 // Supported returns an error that names an option which this system does not have.
 func (o *SocketOptions) Supported() error {
 	for name, used := range map[string]bool{

@@ -25,6 +25,16 @@ func (s *Socket) LocalAddr() net.Addr {
 	return s.local
 }
 
+// ServerLocal returns this end's address of the connection to the server, on the shard that has
+// just connected it.
+func (s *Session) ServerLocal() netip.AddrPort {
+	address, err := unix.Getsockname(int(s.engine.sides[Server].fd))
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(address)
+}
+
 // RemoteAddr returns the address of the other end.
 func (s *Socket) RemoteAddr() net.Addr { return s.remote }
 

@@ -19,6 +19,7 @@ const (
 	expectProxy
 	setPriorityClass
 	setPriorityOffset
+	setLogLevel
 	track
 	scIncGPC
 	scIncGPC0
@@ -44,6 +45,7 @@ var actions = map[string]Action{
 
 	"set_priority_class":  setPriorityClass,
 	"set_priority_offset": setPriorityOffset,
+	"set_log_level":       setLogLevel,
 	"track":               track,
 	"sc_inc_gpc":          scIncGPC,
 	"sc_inc_gpc0":         scIncGPC0,

@@ -36,6 +36,9 @@ const matchers = "layer4.matchers"
 //		unset_var <name> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		set_log_level <level> [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
 //		set_priority_class|set_priority_offset <number or expression> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
@@ -102,6 +105,10 @@ func (r *Rule) parseVar(d *caddyfile.Dispenser, action Action) error {
 	case unsetVar:
 		if !d.Args(&r.Var) {
 			return d.Err("expected unset_var NAME")
+		}
+	case setLogLevel:
+		if !d.Args(&r.Value) {
+			return d.Err("expected set_log_level LEVEL")
 		}
 	case setPriorityClass, setPriorityOffset:
 		if !d.Args(&r.Value) {

@@ -39,6 +39,9 @@ type View struct {
 	// ExpectProxy is set by the action expect_proxy: the connection begins with a PROXY header.
 	ExpectProxy bool
 
+	// LogLevel is set by the action set_log_level.
+	LogLevel string
+
 	// Priority is set by the actions set_priority_class and set_priority_offset, unless it is nil.
 	Priority *Priority
 }

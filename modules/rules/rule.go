@@ -16,7 +16,8 @@ type Rule struct {
 	// Action is one of accept (skip the remaining rules), close (HAProxy's reject: close without an
 	// alert), reset (close with RST), drop (HAProxy's silent-drop: the client gets no packet at all),
 	// reject (send a TLS alert if the client speaks TLS, then close), set_var, set_var_format,
-	// unset_var, set_priority_class and set_priority_offset (continue with the next rule). In
+	// unset_var, set_priority_class, set_priority_offset and set_log_level (continue with the next
+	// rule). In
 	// connection rules it may also be expect_proxy: a PROXY header comes first, as with accept_proxy,
 	// and the next rule is tried. It is HAProxy's expect-proxy layer4, and needs a condition.
 	//
@@ -38,6 +39,8 @@ type Rule struct {
 	// to 2047: lower ones are served first. For set_priority_offset it is a number of milliseconds,
 	// from -524287 to 524287: within its class, the connection is served as if it had come that much
 	// later. Both are a number or an expression; what exceeds the limits is cut to them.
+	// For set_log_level it is the severity of the connection's line in the log: emerg, alert, crit,
+	// err, warning, notice, info or debug; or silent: the connection is not logged.
 	// For sc_add_gpc, sc_set_gpt0 and sc_set_gpt it is a number or an expression as well.
 	Value string `json:"value,omitempty"`
 
@@ -164,6 +167,8 @@ func (r *Rule) apply(v *View) (ends, waits bool) {
 		v.ExpectProxy = true
 	case setPriorityClass, setPriorityOffset:
 		r.setPriority(v)
+	case setLogLevel:
+		v.LogLevel = r.Value
 	case track:
 		return false, r.trackEntry(v)
 	default:

@@ -307,7 +307,7 @@ func TestMistakes(t *testing.T) {
 		`{"rules": [{}]}`:          "rule 1: missing action",
 
 		`{"rules": [{"action": "accept"}, {"action": ""}]}`:                       "rule 2: missing action",
-		`{"rules": [{"action": "acept"}]}`:                                        `rule 1: unknown action "acept"; did you mean "accept"? (known: accept, close, drop, expect_proxy, reject, reset, sc_add_gpc, sc_inc_gpc, sc_inc_gpc0, sc_inc_gpc1, sc_set_gpt, sc_set_gpt0, set_priority_class, set_priority_offset, set_var, set_var_format, track, unset_var)`,
+		`{"rules": [{"action": "acept"}]}`:                                        `rule 1: unknown action "acept"; did you mean "accept"? (known: accept, close, drop, expect_proxy, reject, reset, sc_add_gpc, sc_inc_gpc, sc_inc_gpc0, sc_inc_gpc1, sc_set_gpt, sc_set_gpt0, set_log_level, set_priority_class, set_priority_offset, set_var, set_var_format, track, unset_var)`,
 		`{"rules": [{"action": "close", "var": "sess.x"}]}`:                       "rule 1: action close has a var or a value: expected neither",
 		`{"rules": [{"action": "close", "value": "src"}]}`:                        "rule 1: action close has a var or a value: expected neither",
 		`{"rules": [{"action": "set_var", "var": "sess.x"}]}`:                     "rule 1: set_var sess.x has no value: expected an expression such as req.ssl_sni,lower",

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
@@ -36,6 +37,11 @@ func (r *Rule) validate() error {
 		if r.Value != "" {
 			return fmt.Errorf("unset_var %s has a value: expected none", r.Var)
 		}
+	case setLogLevel:
+		if r.Var != "" || !slices.Contains(logLevels, r.Value) {
+			return fmt.Errorf("set_log_level: level %q: expected one of %s", r.Value, strings.Join(logLevels, ", "))
+		}
+		return nil
 	case setPriorityClass, setPriorityOffset:
 		if r.Var != "" || r.Value == "" {
 			return fmt.Errorf("action %s: expected a value, a number or an expression, and no var", r.Action)
@@ -52,6 +58,9 @@ func (r *Rule) validate() error {
 	}
 	return ValidateVar(r.Var)
 }
+
+// logLevels are the values of set_log_level.
+var logLevels = strings.Fields("emerg alert crit err warning notice info debug silent")
 
 // valueExamples are examples for messages about a missing value.
 var valueExamples = map[Action]string{

@@ -43,7 +43,7 @@ func BenchmarkEnd(b *testing.B) {
 		}
 	})
 	b.Run("on", func(b *testing.B) {
-		log := Log{jsonLogger(zapcore.InfoLevel), newQueue(1 << 40)}
+		log := Log{logger: jsonLogger(zapcore.InfoLevel), queue: newQueue(1 << 40)}
 		log.queue.running = true // there is no writer
 		b.ReportAllocs()
 		for b.Loop() {
@@ -61,7 +61,7 @@ func BenchmarkLines(b *testing.B) {
 	const n = 16
 	r, c, log := session(), new(chunk), &Log{logger: jsonLogger(zapcore.InfoLevel)}
 	for range n {
-		c.records, c.logs = appendEntry(c.records, time.Now(), &r), append(c.logs, log)
+		c.records, c.logs = appendEntry(c.records, time.Now(), &r, Closed, Info), append(c.logs, log)
 	}
 	q := newQueue(0)
 	b.ReportAllocs()

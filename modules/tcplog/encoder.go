@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/logformat"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -26,6 +27,10 @@ type Encoder struct {
 	// Priority makes each line begin with <N>, its severity, which systemd and the writer syslog read:
 	// 6 for info, 4 for warn, 3 for error.
 	Priority bool `json:"priority,omitempty"`
+
+	// StructuredData makes each line begin with <N>, a byte 1f, RFC 5424's structured data of the
+	// frontend's log_format_sd, and another byte 1f, which the writer syslog reads.
+	StructuredData bool `json:"structured_data,omitempty"`
 
 	zapcore.Encoder `json:"-"` // of the fields that loggers have, as JSON
 }
@@ -52,15 +57,16 @@ func (e *Encoder) Provision(caddy.Context) error {
 //
 //	tcplog {
 //	    priority
+//	    structured_data
 //	}
 func (e *Encoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the encoder's name
-	return options.Table{"priority": options.Flag(&e.Priority)}.ParseBlock(d)
+	return options.Table{"priority": options.Flag(&e.Priority), "structured_data": options.Flag(&e.StructuredData)}.ParseBlock(d)
 }
 
 // Clone implements zapcore.Encoder.
 func (e *Encoder) Clone() zapcore.Encoder {
-	return &Encoder{Priority: e.Priority, Encoder: e.Encoder.Clone()}
+	return &Encoder{Priority: e.Priority, StructuredData: e.StructuredData, Encoder: e.Encoder.Clone()}
 }
 
 var buffers = buffer.NewPool()
@@ -68,18 +74,17 @@ var buffers = buffer.NewPool()
 // EncodeEntry implements zapcore.Encoder.
 func (e *Encoder) EncodeEntry(at zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
 	b := buffers.Get()
+	for _, f := range fields {
+		if line, ok := f.Interface.(*entry); ok {
+			var room [512]byte
+			_, _ = b.Write(append(e.appendEntry(room[:0], line), '\n'))
+			return b, nil
+		}
+	}
 	if e.appendWorded(b, fields) {
 		return b, nil
 	}
 	e.appendPriority(b, severity(at.Level))
-	for _, f := range fields {
-		if line, ok := f.Interface.(*entry); ok {
-			r := line.record()
-			var room [256]byte
-			_, _ = b.Write(append(r.appendLine(room[:0]), '\n'))
-			return b, nil
-		}
-	}
 	if at.LoggerName != "" {
 		b.AppendString(at.LoggerName)
 		b.AppendString(": ")
@@ -98,6 +103,45 @@ func (e *Encoder) EncodeEntry(at zapcore.Entry, fields []zapcore.Field) (*buffer
 	b.AppendByte('\n')
 	return b, nil
 }
+
+// appendEntry appends the line of a connection.
+func (e *Encoder) appendEntry(b []byte, line *entry) []byte {
+	r := line.record()
+	f := recordFacts{Record: &r, step: line.step()}
+	var o *Options
+	if line.log != nil {
+		o = line.log.format
+	}
+	if e.Priority || e.StructuredData {
+		b = append(b, '<', line.severity().digit(), '>')
+	}
+	if o != nil && o.Uses(logformat.LogCount) {
+		f.lines = line.log.lines.Add(1) - 1
+	}
+	if e.StructuredData && o != nil && o.StructuredData != nil {
+		b = append(b, separator)
+		b = append(f.appendFormat(b, o, placeStructured), separator)
+	}
+	switch {
+	case r.Listener != "" && o != nil && o.ErrorFormat != nil:
+		return f.appendFormat(b, o, placeError)
+	case r.Listener != "":
+		return f.appendEarly(b)
+	case o != nil && o.Format != nil:
+		return f.appendFormat(b, o, placeFormat)
+	}
+	return r.appendLine(b)
+}
+
+// separator stands before and behind structured data.
+const separator = 0x1f
+
+// The places of formats among those of the options.
+const (
+	placeFormat = iota
+	placeError
+	placeStructured
+)
 
 // oneLine returns the text, with escapes if it has characters that are not printable.
 func oneLine(text string) string {
@@ -136,14 +180,7 @@ func (r *Record) appendLine(b []byte) []byte {
 	b = append(r.Client.appendPlain(b), " ["...)
 	b = append(r.Accepted.Local().AppendFormat(b, haproxyDate), "] "...)
 	b = append(append(b, r.Frontend...), ' ')
-	backend, server := r.Backend, r.Server
-	if backend == "" {
-		backend = r.Frontend
-	}
-	if server == "" {
-		server = noServer
-	}
-	b = append(append(append(append(b, backend...), '/'), server...), ' ')
+	b = append(append(append(append(b, r.backendOrFrontend()...), '/'), r.serverOrNone()...), ' ')
 	b = appendNumbers(b, r.waited(), milliseconds(r.Connect), milliseconds(r.Duration))
 	b = strconv.AppendInt(append(b, ' '), r.Out, 10)
 	b = append(append(append(b, ' '), r.End.Letters()...), ' ')

@@ -3,8 +3,6 @@
 package tcplog
 
 import (
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -105,14 +103,14 @@ func (e End) String() string { return ends[e].name }
 // phase.
 func (e End) Letters() string { return ends[e].letters }
 
-// level returns the level of the log line: error if the proxy failed or ran short of something,
+// severity returns the severity of the log line: err if the proxy failed or ran short of something,
 // else info.
-func (e End) level() zapcore.Level {
+func (e End) severity() Severity {
 	switch e {
 	case Failed, InspectionFailed, NoResources:
-		return zapcore.ErrorLevel
+		return Err
 	default:
-		return zapcore.InfoLevel
+		return Info
 	}
 }
 

@@ -21,13 +21,23 @@ type entry struct {
 	client, local string // addresses as text
 	alpn          Protocols
 	field         [1]zap.Field // here to save an allocation
+	log           *Log
 }
 
-// appendEntry appends the record of a connection that ended at a time, preceded by its encoded
+// The first bytes of an entry.
+const (
+	entryEnd = iota
+	entryEndedBy
+	entryStep
+	entrySeverity
+	entryHead // their number
+)
+
+// appendEntry appends the record of a connection at a step and a time, preceded by its encoded
 // length.
-func appendEntry(b []byte, at time.Time, r *Record) []byte {
+func appendEntry(b []byte, at time.Time, r *Record, step Step, severity Severity) []byte {
 	start := len(b)
-	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy))
+	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy), byte(step), byte(severity))
 	b = binary.AppendVarint(b, at.UnixNano())
 	if len(r.AtStart) == 0 {
 		b = r.AppendPacked(b)
@@ -37,7 +47,7 @@ func appendEntry(b []byte, at time.Time, r *Record) []byte {
 	for _, n := range [...]int64{int64(r.Duration), r.In, r.Out, r.ActConn, r.FEConn, r.BEConn, r.SrvConn} {
 		b = binary.AppendVarint(b, n)
 	}
-	for _, text := range [...]string{r.Frontend, r.Backend, r.Server, r.Address, r.Error} {
+	for _, text := range [...]string{r.Frontend, r.Backend, r.Server, r.Address, r.Error, r.EndValues} {
 		b = appendText(b, text)
 	}
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
@@ -53,8 +63,8 @@ func cutEntry(entries string) (first, rest string) {
 // record decodes the entry.
 func (e *entry) record() Record {
 	u := unpacker(e.text)
-	head := u.take(2)
-	r := Record{End: End(head[0]), EndedBy: relay.Side(head[1])}
+	head := u.take(entryHead)
+	r := Record{End: End(head[entryEnd]), EndedBy: relay.Side(head[entryEndedBy])}
 	u.number() // the time
 	r.unpack(&u)
 	r.Duration, r.In, r.Out = time.Duration(u.number()), u.number(), u.number()
@@ -63,18 +73,22 @@ func (e *entry) record() Record {
 	if address := u.text(); r.Address == "" {
 		r.Address = address
 	}
-	r.Error = u.text()
+	r.Error, r.EndValues = u.text(), u.text()
 	return r
 }
+
+func (e *entry) step() Step { return Step(e.text[entryStep]) }
+
+func (e *entry) severity() Severity { return Severity(e.text[entrySeverity]) }
 
 // write writes the line, with the time at which the connection ended. Both addresses share one
 // allocation, and the protocols need none.
 func (e *entry) write(logger *zap.Logger) {
-	line := logger.Check(End(e.text[0]).level(), "session")
+	line := logger.Check(e.severity().level(), messages[e.step()])
 	if line == nil {
 		return
 	}
-	u := unpacker(e.text[2:])
+	u := unpacker(e.text[entryHead:])
 	line.Time = time.Unix(0, u.number())
 	e.alpn = Protocols(u.text())
 	var room [128]byte

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -19,6 +20,8 @@ import (
 type Log struct {
 	logger *zap.Logger
 	queue  *queue
+	format *Options     // nil: HAProxy's option tcplog, at the end
+	lines  atomic.Int64 // with that format
 }
 
 // Open returns a log that writes to logger. Logs of one configuration, which owner identifies,
@@ -29,18 +32,29 @@ func Open(owner any, logger *zap.Logger) *Log {
 	if owner == nil {
 		owner = new(byte)
 	}
-	return &Log{logger, queues.of(owner)}
+	return &Log{logger: logger, queue: queues.of(owner)}
 }
 
 // Logger returns the logger that the lines are written to.
 func (l *Log) Logger() *zap.Logger { return l.logger }
 
 // Write logs a connection that has ended now: at level error if the proxy itself failed, else at
-// level info. It formats nothing. It blocks only while a burst of ends has filled the queue and
-// the target takes lines. It is safe for concurrent use; r may be reused.
+// level info, unless the options say otherwise. It formats nothing. It blocks only while a burst of
+// ends has filled the queue and the target takes lines. It is safe for concurrent use; r may be
+// reused.
 func (l *Log) Write(r *Record) {
-	if l.logger.Core().Enabled(r.End.level()) {
-		l.queue.put(l, r)
+	severity := r.End.severity()
+	if l.format != nil {
+		if severity = l.format.ending(r, severity); severity == NotLogged {
+			return
+		}
+	}
+	l.put(r, Closed, severity)
+}
+
+func (l *Log) put(r *Record, step Step, severity Severity) {
+	if l.logger.Core().Enabled(severity.level()) {
+		l.queue.put(l, r, step, severity)
 	}
 }
 

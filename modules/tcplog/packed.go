@@ -30,6 +30,10 @@ func (r *Record) AppendPacked(b []byte) []byte {
 	if r.isProxied() {
 		flags |= 4
 	}
+	if r.isFormatted() {
+		flags |= 8
+	}
+	flags |= byte(r.Severity) << 4
 	// These come first: entry.write reads no further.
 	b = appendAddr(appendAddr(appendText(b, string(r.ALPN)), r.Client), r.Local)
 	b = append(b, byte(r.Outcome), flags, byte(r.Version), byte(r.Version>>8))
@@ -39,6 +43,9 @@ func (r *Record) AppendPacked(b []byte) []byte {
 	b = appendText(appendText(b, r.Address), r.ServerName)
 	if r.isProxied() {
 		b = appendText(appendText(appendAddr(b, r.Peer), r.Authority), r.UniqueID)
+	}
+	if r.isFormatted() {
+		b = appendText(appendText(appendAddr(binary.AppendVarint(b, r.Number), r.Source), r.Values), r.Listener)
 	}
 	return b
 }
@@ -55,6 +62,11 @@ func (r *Record) isProxied() bool {
 	return r.Peer != Addr{} || r.Authority != "" || r.UniqueID != ""
 }
 
+// isFormatted reports whether the fields are set that only formats have.
+func (r *Record) isFormatted() bool {
+	return r.Number != 0 || r.Values != "" || r.Source != Addr{} || r.Listener != ""
+}
+
 // unpack sets the fields that AppendPacked has packed.
 func (r *Record) unpack(u *unpacker) {
 	r.ALPN, r.Client, r.Local = Protocols(u.text()), u.addr(), u.addr()
@@ -68,6 +80,10 @@ func (r *Record) unpack(u *unpacker) {
 	if head[1]&4 != 0 {
 		r.Peer, r.Authority, r.UniqueID = u.addr(), u.text(), u.text()
 	}
+	if head[1]&8 != 0 {
+		r.Number, r.Source, r.Values, r.Listener = u.number(), u.addr(), u.text(), u.text()
+	}
+	r.Severity = Severity(head[1] >> 4)
 }
 
 // Facts are some of the fields of a record, for counts.

@@ -70,7 +70,7 @@ var epoch = time.Now()
 func newQueue(limit int) *queue { return &queue{limit: limit} }
 
 // put adds a record whose connection ends now.
-func (q *queue) put(l *Log, r *Record) {
+func (q *queue) put(l *Log, r *Record, step Step, severity Severity) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.awaitRoom() {
@@ -83,7 +83,7 @@ func (q *queue) put(l *Log, r *Record) {
 	}
 	c := q.last()
 	before := len(c.records)
-	c.records, c.logs = appendEntry(c.records, time.Now(), r), append(c.logs, l)
+	c.records, c.logs = appendEntry(c.records, time.Now(), r, step, severity), append(c.logs, l)
 	q.size += len(c.records) - before
 	q.added++
 	q.start()
@@ -244,6 +244,7 @@ func (q *queue) writeLines(c *chunk) {
 	lines := make([]entry, len(c.logs))
 	for i, log := range c.logs {
 		lines[i].text, rest = cutEntry(rest)
+		lines[i].log = log
 		q.mark()
 		log.write(&lines[i])
 	}

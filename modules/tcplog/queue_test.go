@@ -72,7 +72,7 @@ func (w *target) got() (lines []fields, missing int) {
 func logTo(w zapcore.WriteSyncer, limit int) *Log {
 	config := zap.NewProductionEncoderConfig()
 	config.EncodeTime, config.MessageKey = zapcore.RFC3339NanoTimeEncoder, "msg"
-	return &Log{zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(config), w, zapcore.InfoLevel)), newQueue(limit)}
+	return &Log{logger: zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(config), w, zapcore.InfoLevel)), queue: newQueue(limit)}
 }
 
 // writeN ends n connections.
@@ -297,7 +297,7 @@ func (c explosive) Write(e zapcore.Entry, f []zapcore.Field) error {
 
 func TestCorePanicIsContained(t *testing.T) {
 	core, logged := observer.New(zapcore.InfoLevel)
-	l := &Log{zap.New(explosive{core, new(int)}), newQueue(queueBytes)}
+	l := &Log{logger: zap.New(explosive{core, new(int)}), queue: newQueue(queueBytes)}
 	writeN(l, 4)
 	l.queue.flush(time.Now().Add(time.Minute))
 	if lines, panics := logged.FilterMessage("session").Len(), logged.FilterMessage("panic").Len(); lines != 2 || panics != 2 {
@@ -308,7 +308,7 @@ func TestCorePanicIsContained(t *testing.T) {
 // A core may keep the fields of a line and look at them later.
 func TestFieldsMayBeKept(t *testing.T) {
 	core, logged := observer.New(zapcore.InfoLevel)
-	l := &Log{zap.New(core), newQueue(queueBytes)}
+	l := &Log{logger: zap.New(core), queue: newQueue(queueBytes)}
 	for range 3 {
 		writeN(l, 100)
 		l.queue.flush(time.Now().Add(time.Minute))

@@ -31,6 +31,9 @@ type Record struct {
 	// them. Peer is then the address that the header came from; else it is zero.
 	Client, Local, Peer Addr
 
+	// Source is the proxy's end of the connection to the server. It is set only if a format has it.
+	Source Addr
+
 	// Authority and UniqueID are the TLVs of the PROXY header, or empty.
 	Authority, UniqueID string
 
@@ -64,6 +67,23 @@ type Record struct {
 	// AtStart is the record as packed when the session began. If it is set, its fields replace those
 	// of the Record, except an Address that it leaves empty. Write does not keep it.
 	AtStart Packed
+
+	// Number counts the connections of the process whose format has %rt, from 1. 0: it is not counted.
+	Number int64
+
+	// Values has the values of the formats' expressions once the server is connected, and EndValues of
+	// those that change until the end; see Options.Values.
+	Values, EndValues string
+
+	// Listener is the name or the number of the listener of a connection that has failed before
+	// anything was known of it, and empty for any other.
+	Listener string
+
+	// Severity replaces that of the line, if rules have set it: see SetSeverity.
+	Severity Severity
+
+	// Silent says that the client has sent nothing. Of a session, Write knows it.
+	Silent bool
 
 	End     End
 	EndedBy relay.Side

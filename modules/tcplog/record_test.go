@@ -28,7 +28,7 @@ var (
 
 // writeTo writes the line of r to a logger, as the writer of a queue does.
 func writeTo(logger *zap.Logger, r *Record) {
-	e := entry{text: string(appendEntry(nil, time.Now(), r)[4:])}
+	e := entry{text: string(appendEntry(nil, time.Now(), r, Closed, r.End.severity())[4:])}
 	e.write(logger)
 }
 

@@ -42,7 +42,7 @@ func (e *Encoder) appendWorded(b *buffer.Buffer, fields []zapcore.Field) bool {
 
 // appendPriority appends the severity of a line, if lines begin with it.
 func (e *Encoder) appendPriority(b *buffer.Buffer, digit byte) {
-	if e.Priority {
+	if e.Priority || e.StructuredData {
 		b.AppendByte('<')
 		b.AppendByte(digit)
 		b.AppendByte('>')
