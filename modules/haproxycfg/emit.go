@@ -102,7 +102,7 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 	h := l4passthrough.Handler{
 		Connection:       emitRules(p.connection),
 		Session:          emitRules(p.session),
-		Content:          &rules.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)},
+		Content:          &rules.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.withoutUnusedCaptures(p.content))},
 		On:               map[string]string{"no_match": "close", "no_server": "close"},
 		TimeoutClient:    durationOrForever(p.timeouts.client),
 		TimeoutClientFin: optionalDuration(p.timeouts.clientFin),
@@ -113,6 +113,7 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 		DefaultBackend:    t.defaultBackendOf(p),
 
 		UniqueID:           p.uniqueID.format,
+		Logging:            p.emitLineOptions(),
 		TimeoutProxyHeader: durationOrZero(p.timeouts.clientHandshake),
 	}
 	binds, at := t.emitBinds(p)

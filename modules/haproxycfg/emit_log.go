@@ -54,11 +54,13 @@ func (t *translation) emitLogging(app *balancer.App) *caddy.Logging {
 	}
 	var traffic []string // all loggers of connections and requests
 	targets := targetLogs{byKey: make(map[string]*targetLog)}
+	encoder := &tcplog.Encoder{Priority: true}
 	for _, p := range t.proxies {
 		if p.disabled || p.skipped {
 			continue
 		}
 		of := t.loggersOf(p, app)
+		encoder.StructuredData = encoder.StructuredData || of.connections != "" && p.logging.structured.text != ""
 		traffic = appendName(appendName(traffic, of.connections), of.requests)
 		targets.add(t.writersOf(p), of)
 	}
@@ -66,7 +68,7 @@ func (t *translation) emitLogging(app *balancer.App) *caddy.Logging {
 	for i, l := range targets.all {
 		name := fmt.Sprint("haproxy", i+1)
 		if c := l.log(append(l.connections, joined(l.states, app)...), traffic); c != nil {
-			c.EncoderRaw = caddyconfig.JSONModuleObject(&tcplog.Encoder{Priority: true}, "format", "tcplog", nil)
+			c.EncoderRaw = caddyconfig.JSONModuleObject(encoder, "format", "tcplog", nil)
 			logs[name] = c
 		}
 		if c := l.log(l.requests, traffic); c != nil {

@@ -22,7 +22,7 @@ var httpKeywords = []keyword{
 	{name: "compression", in: inProxies, grade: httpOnly, http: differs, note: "responses are passed on unchanged, without compression"},
 	{name: "use-fcgi-app", in: inSections, grade: refused, note: "FastCGI is for Caddy's http app"},
 	{name: "capture cookie|capture request|capture response", in: inFrontend, grade: httpOnly, http: ignored, note: "the access log has the headers of requests and responses"},
-	{name: "option httplog|option httpslog", in: inProxies, fixed: true, grade: httpOnly, http: differs, note: "requests are in Caddy's access log if the section has a log"},
+	{name: "option httplog|option httpslog", in: inProxies, fixed: true, grade: httpOnly, http: differs, do: setTCPLog, note: "requests are in Caddy's access log if the section has a log"},
 	{name: "option forwardfor", in: inProxies, fixed: true, grade: httpOnly, do: forwardedOption(func(w *httpOptions) **httpbackend.ForwardedFor { return &w.forwardFor })},
 	{name: "option originalto", in: inProxies, fixed: true, grade: httpOnly, do: forwardedOption(func(w *httpOptions) **httpbackend.ForwardedFor { return &w.originalTo })},
 	{name: "option forwarded", in: inBackends, grade: httpOnly, http: refused, note: "it is not available: expected option forwardfor, or http-request set-header Forwarded"},

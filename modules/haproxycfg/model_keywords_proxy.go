@@ -10,7 +10,6 @@ import (
 const (
 	noteNotYet  = "it is not available yet"
 	noteBacklog = "the default, also for 0, is the system's limit (net.core.somaxconn), regardless of maxconn; among several binds at one address the largest applies; ignored in mode http"
-	noteCapture = "nothing is captured: the log line always has the server name and the protocols of the hello"
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.
@@ -34,7 +33,7 @@ var basicKeywords = []keyword{
 	{name: "force-be-switch", in: inFrontend, grade: refused, note: "a disabled backend never gets connections; expected 'enabled' in the backend"},
 	{name: "quic-initial", in: inFrontends, grade: ignored, args: someArgs, note: noteQUIC},
 	{name: "ssl-f-use", in: inFrontend, grade: refused, note: "expected 'crt' in the bind line"},
-	{name: "declare capture", in: inFrontend, grade: ignored, strict: true, args: someArgs, note: noteCapture},
+	{name: "declare capture", in: inFrontend, grade: ignored, strict: true, args: someArgs, do: declareCapture, note: noteDeclared},
 }
 
 var routingKeywords = []keyword{
@@ -116,15 +115,21 @@ const (
 	noteTCPLog = "a file without any `log` has Caddy's log instead: one line of JSON for each connection, on standard error"
 )
 
-const noteEveryConnection = "every connection is logged as one line when it ends"
+const noteNotInAccessLog = "it is about sections of mode tcp; those of mode http have Caddy's access log"
+
+const noteDeclared = "only rules of HTTP can fill its slot"
 
 var loggingKeywords = []keyword{
 	{name: "log", in: inProxies, grade: supported, do: addLog, note: noteLog},
-	{name: "option tcplog", in: inProxies, fixed: true, grade: supported, args: clf, do: tcpLog, note: noteTCPLog},
-	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: oneArg, do: validateLogFormat, note: "the log line is JSON and always has the same fields"},
-	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: someArgs, note: noteEveryConnection},
-	{name: "option dontlognull|option dontlog-normal|option logasap", in: inFrontends, grade: differs, warn: true, args: noArgs, note: noteEveryConnection},
-	{name: "option log-separate-errors", in: inFrontends, grade: differs, warn: true, args: noArgs, note: "a line has the level 'error' only if the proxy itself has failed"},
+	{name: "option tcplog", in: inProxies, fixed: true, grade: supported, args: clf, do: setTCPLog, note: noteTCPLog},
+	{name: "log-format", in: inProxies, grade: differs, args: oneArg, do: setLogFormat(func(l *logging) *lineFormat { return &l.format }), note: noteNotInAccessLog},
+	{name: "log-format-sd", in: inProxies, grade: differs, args: oneArg, do: setLogFormat(func(l *logging) *lineFormat { return &l.structured }), note: noteNotInAccessLog},
+	{name: "error-log-format", in: inProxies, grade: differs, args: oneArg, do: setLogFormat(func(l *logging) *lineFormat { return &l.failed }), note: noteNotInAccessLog},
+	{name: "log-steps", in: inProxies, grade: differs, args: logStepList, do: setLogSteps, note: noteLogSteps},
+	{name: "option dontlognull", in: inFrontends, grade: differs, args: noArgs, do: logOption(func(l *logging) *bool { return &l.nullNo }), note: noteNotInAccessLog},
+	{name: "option dontlog-normal", in: inFrontends, grade: differs, args: noArgs, do: logOption(func(l *logging) *bool { return &l.normalNo }), note: noteNotInAccessLog},
+	{name: "option logasap", in: inFrontends, grade: differs, args: noArgs, do: logOption(func(l *logging) *bool { return &l.asap }), note: noteNotInAccessLog},
+	{name: "option log-separate-errors", in: inFrontends, grade: differs, args: noArgs, do: logOption(func(l *logging) *bool { return &l.separate }), note: noteNotInAccessLog},
 	{name: "option contstats", in: inFrontends, grade: ignored, args: noArgs, note: "counts are always current"},
 	{name: "option socket-stats", in: inFrontends, grade: pending, args: noArgs, note: noteNoStatistics},
 	{name: "log-tag", in: inProxies, grade: supported, args: logTag, do: setLogTag},

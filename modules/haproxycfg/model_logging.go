@@ -49,13 +49,6 @@ func atLeastBranch(branch string, major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
-// tcpLog reads "option tcplog", the format of lines that have no other.
-func tcpLog(t *translation, p *proxy, s statement) {
-	if p.kind == "backend" {
-		t.collect(s.Pos, "%s : 'option tcplog' directive is ignored in backends.", p.String())
-	}
-}
-
 // formatOptions are the keywords that give a frontend a format of lines.
 var formatOptions = []string{"option tcplog", "option httplog", "option httpslog"}
 

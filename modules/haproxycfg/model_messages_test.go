@@ -57,7 +57,6 @@ func TestProcessKeywordsSayWhatToDo(t *testing.T) {
 		user     = "differs from HAProxy: %s: the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
 		admin    = "differs from HAProxy: %s: no socket is opened: the run-time interface is Caddy's admin endpoint, with its own commands, at localhost:2019 or the address in the environment variable CADDY_ADMIN"
 		unlogged = "log format ignored for frontend 'f' since it has no log address."
-		everyOne = "differs from HAProxy: %s: every connection is logged as one line when it ends"
 	)
 	say := func(format, words string) string { return strings.Replace(format, "%s", words, 1) }
 	for lines, want := range map[string][]string{
@@ -83,10 +82,11 @@ func TestProcessKeywordsSayWhatToDo(t *testing.T) {
 	}
 	for lines, want := range map[string][]string{
 		"log global\n\toption tcplog":                    {unlogged},
-		"log-format \"%ci\"":                             {unlogged, "differs from HAProxy: 'log-format': the log line is JSON and always has the same fields"},
-		"option dontlognull\n\toption logasap":           {say(everyOne, "'option dontlognull', 'option logasap'") + " (also line 8)"},
-		"tcp-request content set-log-level silent":       {"ignored, without any effect on the traffic: 'tcp-request content set-log-level': every connection is logged as one line when it ends"},
-		"tcp-request content capture req.ssl_sni len 64": {"ignored, without any effect on the traffic: 'tcp-request content capture': nothing is captured: the log line always has the server name and the protocols of the hello"},
+		"option dontlognull\n\toption logasap":           nil,
+		"tcp-request content set-log-level silent":       nil,
+		"tcp-request content capture req.ssl_sni len 64": nil,
+		"tcp-request content do-log":                     {"ignored, without any effect on the traffic: 'tcp-request content do-log': there are no log profiles; see log-steps"},
+		"log-format \"%[lat_ns_avg] %ci\"":               {unlogged, "differs from HAProxy: '[lat_ns_avg]': it is logged as '-'"},
 		"option independent-streams\n\toption tcp-smart-accept": {
 			"differs from HAProxy: 'option independent-streams': traffic in either direction restarts the timeouts of both sides, as in HAProxy without it",
 		},

@@ -3,7 +3,6 @@
 package haproxycfg
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ type rule struct {
 	variable, value string
 	counter, index  int    // these and the next two are for actions about tracked entries
 	key, table      string //
+	captures        bool   // it is a capture, which only log formats see
 	cond            *condition
 }
 
@@ -27,8 +27,9 @@ var tcpActions = newTable([]keyword{
 	{name: "accept|reject|set-var|set-var-fmt|unset-var", in: inProxies, grade: supported},
 	{name: "close", in: inBackends, grade: supported},
 	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is ignored: the connection is dropped without a packet"},
-	{name: "capture", in: inProxies, grade: ignored, note: noteCapture},
-	{name: "set-log-level|do-log", in: inProxies, grade: ignored, note: noteEveryConnection},
+	{name: "capture", in: inProxies, grade: differs, note: noteCapture},
+	{name: "set-log-level", in: inProxies, grade: differs, note: noteSetLogLevel},
+	{name: "do-log", in: inProxies, grade: ignored, note: noteDoLog},
 	{name: "set-nice", in: inProxies, grade: ignored, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
 	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: supported},
@@ -52,6 +53,7 @@ var actionNames = map[string]string{
 	"sc-inc-gpc": "sc_inc_gpc", "sc-inc-gpc0": "sc_inc_gpc0", "sc-inc-gpc1": "sc_inc_gpc1", "sc-add-gpc": "sc_add_gpc",
 	"sc-set-gpt": "sc_set_gpt", "sc-set-gpt0": "sc_set_gpt0",
 	"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var", expectProxy: "expect_proxy",
+	"set-log-level": "set_log_level", "capture": "set_var",
 	"set-priority-class": "set_priority_class", "set-priority-offset": "set_priority_offset",
 }
 
@@ -225,21 +227,20 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	case expectProxy:
 		return r, words[1:], nil
 	case "capture":
-		if !saysLength(words) {
-			return r, nil, errors.New("a positive 'len' argument is mandatory")
+		return t.capture(p, s, has, r)
+	case "set-log-level":
+		if r.value = s.arg(1); !slices.Contains(syslogLevels, r.value) && r.value != "silent" {
+			return r, nil, fmt.Errorf("expects exactly 1 argument (log level name or 'silent')")
 		}
-		fallthrough
+		if has&sample.NeedsResponse != 0 {
+			t.notice(s.Pos, ignored, noteSetLogLevel, s.keyword)
+			r.action = ""
+		}
+		return r, words[1:], nil
 	default: // has no effect here; its condition is validated
 		_, condition := haproxyfile.CutCondition(words)
 		return r, condition, nil
 	}
-}
-
-// saysLength reports whether the arguments of capture have a length, or the id of a slot that has
-// one.
-func saysLength(words []string) bool {
-	i := slices.Index(words, "len")
-	return i < 0 && slices.Contains(words, "id") || i >= 0 && len(words) >= i+2
 }
 
 func setInspectDelay(t *translation, p *proxy, s statement) {

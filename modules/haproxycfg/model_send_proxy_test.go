@@ -89,7 +89,7 @@ func TestUniqueIDFormat(t *testing.T) {
 		frontend("tcp", counted, "proxy-v2-options unique-id"):               "ignored, without any effect on the traffic: 'unique-id-format': no server gets the ID",
 		frontend("tcp", counted, "send-proxy-v2 proxy-v2-options unique-id"): "E 'unique-id-format' : '%rt' is not supported",
 		frontend("http", "unique-id-format %ci", ""):                         "ignored, without any effect on the traffic: 'unique-id-format': requests are not numbered",
-		frontend("tcp", "unique-id-format %nope", ""):                        "E failed to parse log-format : no such format variable 'nope'",
+		frontend("tcp", "unique-id-format %nope", ""):                        "E failed to parse log-format : no such format alias 'nope'",
 	} {
 		if said := messages(t, text); !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, want) }) {
 			t.Errorf("%s: said\n\t%s\nwant\n\t%s", text, strings.Join(said, "\n\t"), want)

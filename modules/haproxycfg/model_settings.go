@@ -45,6 +45,7 @@ type settings struct {
 	uniqueID      uniqueID
 	targets       []*logTarget // log
 	tag           string       // log-tag
+	logging       logging
 
 	responseDelay time.Duration // tcp-response inspect-delay
 

@@ -23,8 +23,8 @@ const (
 
 // setUniqueID reads "unique-id-format FORMAT".
 func setUniqueID(t *translation, p *proxy, s statement) {
-	before := len(t.problems)
-	if validateLogFormat(t, p, s); t.failedAfter(before) {
+	if _, err := t.readFullFormat(p, s, s.args[0]); err != nil {
+		t.errorf(s.Pos, "failed to parse log-format : %v, in %s", err, p)
 		return
 	}
 	p.uniqueID = uniqueID{Pos: s.Pos}
