@@ -45,7 +45,10 @@ func (t *translation) emit() []byte {
 		}
 	}
 	app.StickTables = t.emitTables()
-	if len(app.Backends)+len(app.FrontendsRaw)+len(app.StickTables) > 0 {
+	if t.exporter {
+		app.MetricsRaw = json.RawMessage(`{"haproxy_names":true}`)
+	}
+	if len(app.Backends)+len(app.FrontendsRaw)+len(app.StickTables) > 0 || t.exporter {
 		apps["passthrough"] = caddyconfig.JSON(&app, nil)
 	}
 	if len(sites) > 0 {

@@ -62,6 +62,8 @@ type translation struct {
 	bindTLS    bindTLS // ssl-default-bind-...: for all binds with ssl
 	tlsListens bool    // a bind has ssl
 
+	exporter bool // a rule has use-service prometheus-exporter
+
 	extraFiles  []string // ssl-load-extra-files
 	extraDelExt bool     // ssl-load-extra-del-ext
 

@@ -19,6 +19,9 @@ const (
 	noteEveryRequest = "every request is one line of the access log"
 	noteNoMarks      = "marking packets is not available"
 	noteNoRuntimeMap = "maps and ACLs cannot be changed at run time"
+
+	exporter     = "use-service prometheus-exporter"
+	noteExporter = "the answer has other metrics as well; the parameters of a request, such as scope, do not select"
 )
 
 // httpActions are the actions of http-request, http-response and http-after-response.
@@ -62,6 +65,7 @@ var httpActions = map[string]httpAction{
 	"set-bandwidth-limit":                                            {ofRequest | ofResponse, refused, "bandwidth is not limited", nil},
 	"do-resolve":                                                     {ofRequest, refused, "it is not available", nil},
 	"use-service":                                                    {ofRequest, refused, "there is no Lua", nil},
+	exporter:                                                         {ofRequest, differs, noteExporter, parseExporter},
 	"send-spoe-group|ot-group":                                       {ofAll, refused, "filters are not available", nil},
 	"track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0": {ofAll, refused, "stick tables are not available in mode http yet", nil},
 }

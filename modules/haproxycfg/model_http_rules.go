@@ -57,9 +57,8 @@ func httpRule(t *translation, p *proxy, s statement) {
 		return
 	}
 	name, paren, _ := strings.Cut(s.arg(0), "(")
-	if s.keyword == "http-request" && name == "use-service" && s.arg(1) == "prometheus-exporter" {
-		metricsPage(p, s)
-		return
+	if full := name + " " + s.arg(1); full == exporter {
+		name, s.args = full, s.args[1:]
 	}
 	l := &ruleLine{Rule: new(httprules.Rule), p: p, direction: directions[s.keyword], paren: paren}
 	a, ok := t.httpAction(p, s, name, l.direction)

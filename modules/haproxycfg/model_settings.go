@@ -41,7 +41,6 @@ type settings struct {
 	lines         []haproxyfile.Line // with those of defaults, for skipped sections
 	monitorURI    string
 	statistics    *builtinPage
-	metrics       *builtinPage
 	uniqueID      uniqueID
 	targets       []*logTarget // log
 	tag           string       // log-tag

@@ -3,6 +3,7 @@
 package haproxycfg
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
@@ -14,23 +15,22 @@ const (
 	defaultPage      = "/haproxy?stats" // HAProxy's default for 'stats uri'
 )
 
-// builtinPage is a page that HAProxy serves itself and that is not available here: statistics, or
-// the metrics of the Prometheus exporter.
+// builtinPage is the page with statistics that HAProxy serves itself. It is not available here.
 type builtinPage struct {
 	notice         // its lines, for the message
 	keyword string // the most specific of their keywords
-	what    string // such as "page"
 	uri     string
 	by      *proxy // the section with the lines; a defaults section's page is inherited
 	warned  bool
 }
 
 // addPage adds a line to the page of a section.
-func (p *proxy) addPage(pages **builtinPage, s statement, what, uri string) *builtinPage {
-	if *pages == nil || (*pages).by != p {
-		*pages = &builtinPage{keyword: s.keyword, what: what, uri: uri, by: p}
+func (p *proxy) addPage(s statement) *builtinPage {
+	page := p.statistics
+	if page == nil || page.by != p {
+		page = &builtinPage{keyword: s.keyword, uri: defaultPage, by: p}
+		p.statistics = page
 	}
-	page := *pages
 	if s.keyword == "stats enable" {
 		page.keyword = s.keyword
 	}
@@ -40,7 +40,7 @@ func (p *proxy) addPage(pages **builtinPage, s statement, what, uri string) *bui
 
 // statsPage reads a "stats" line of a section. Any of them turns the page on.
 func statsPage(t *translation, p *proxy, s statement) {
-	page := p.addPage(&p.statistics, s, "page", defaultPage)
+	page := p.addPage(s)
 	if s.keyword == "stats uri" && s.arg(0) != "" {
 		page.uri = s.arg(0)
 	}
@@ -60,47 +60,41 @@ func statsAdmin(t *translation, p *proxy, s statement) {
 	}
 }
 
-// metricsPage reads "http-request use-service prometheus-exporter".
-func metricsPage(p *proxy, s statement) {
-	s.keyword = "http-request use-service prometheus-exporter"
-	p.addPage(&p.metrics, s, "metrics", "")
+// parseExporter reads "http-request use-service prometheus-exporter".
+func parseExporter(t *translation, l *ruleLine) error {
+	l.Action, l.Service = "use_service", json.RawMessage(`{"handler":"metrics"}`)
+	t.exporter = true
+	return l.expectWords(0, "nothing but a condition")
 }
 
 // neverListens reports whether a section serves only pages that are not available here. It does not
 // listen then.
 func (t *translation) neverListens(p *proxy) bool {
-	return p.isHTTP() && p.isFrontend() && (p.statistics != nil || p.metrics != nil) && !t.servesRequests(p)
+	return p.isHTTP() && p.isFrontend() && p.statistics != nil && !t.servesRequests(p)
 }
 
-// warnPages warns of pages that are not served.
+// warnPages warns of a page that is not served.
 func (t *translation) warnPages(p *proxy) {
+	page := p.statistics
 	switch {
-	case p.disabled:
+	case p.disabled || page == nil:
 		return
 	case !p.isHTTP():
-		if p.statistics != nil {
-			t.warnf(p.statistics.lines[0], "'stats' statement ignored for %s as it requires HTTP mode", p)
-		}
+		t.warnf(page.lines[0], "'stats' statement ignored for %s as it requires HTTP mode", p)
 		return
 	}
-	for _, page := range []*builtinPage{p.statistics, p.metrics} {
-		if page == nil {
-			continue
-		}
-		at, where, then := page.lines[0], t.pageAddress(p, page), t.insteadOfPage(p)
-		switch {
-		case page.by == p:
-		case t.neverListens(p):
-			at, then = p.Pos, then+" for "+p.quotedName()
-		case page.warned:
-			continue
-		default:
-			page.warned = true
-			where, then = "at "+page.uri+" in the sections that inherit it", "a request for it is treated as any other"
-		}
-		verb := map[bool]string{true: "is", false: "are"}[page.what == "page"]
-		t.warnf(at, "'%s' in %s is not implemented yet: no %s %s served %s, and %s%s", page.keyword, page.by.quotedName(), page.what, verb, where, then, page.also())
+	at, where, then := page.lines[0], t.pageAddress(p, page), t.insteadOfPage(p)
+	switch {
+	case page.by == p:
+	case t.neverListens(p):
+		at, then = p.Pos, then+" for "+p.quotedName()
+	case page.warned:
+		return
+	default:
+		page.warned = true
+		where, then = "at "+page.uri+" in the sections that inherit it", "a request for it is treated as any other"
 	}
+	t.warnf(at, "'%s' in %s is not implemented yet: no page is served %s, and %s%s", page.keyword, page.by.quotedName(), where, then, page.also())
 }
 
 // quotedName returns the section as the file names it, such as "listen 'stats'".

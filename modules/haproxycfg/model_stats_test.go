@@ -31,18 +31,13 @@ func TestPagesNotServed(t *testing.T) {
 			[]string{"'stats enable' in frontend 'stats' is not implemented yet: no page is served at :8404, [::1]:8405, and nothing listens on its addresses"},
 			"",
 		},
-		"metrics": {
-			"frontend metrics\n" + http + "\tbind :8405\n\thttp-request use-service prometheus-exporter if { path /metrics }\n",
-			[]string{"'http-request use-service prometheus-exporter' in frontend 'metrics' is not implemented yet: no metrics are served at :8405, and nothing listens there"},
-			"",
-		},
-		"both": {
+		"beside metrics": {
 			"frontend metrics\n" + http + "\tbind :8405\n\thttp-request use-service prometheus-exporter if { path /metrics }\n\tstats enable\n",
 			[]string{
-				"'http-request use-service prometheus-exporter' in frontend 'metrics' is not implemented yet: no metrics are served at :8405, and nothing listens there",
-				"'stats enable' in frontend 'metrics' is not implemented yet: no page is served at :8405, and nothing listens there",
+				"differs from HAProxy: 'http-request use-service prometheus-exporter': the answer has other metrics as well; the parameters of a request, such as scope, do not select",
+				"'stats enable' in frontend 'metrics' is not implemented yet: no page is served at :8405/haproxy?stats, and a request for it is treated as any other",
 			},
-			"",
+			"metrics",
 		},
 		"beside a redirect": {
 			"frontend www\n" + http + "\tbind :80\n\tstats enable\n\tredirect scheme https\n",
@@ -81,6 +76,25 @@ func TestPagesNotServed(t *testing.T) {
 		if c.open == "" && len(servers) > 0 || c.open != "" && !slices.Equal(servers, []string{c.open}) {
 			t.Errorf("%s: the http servers are %q, want %q", name, servers, c.open)
 		}
+	}
+}
+
+// HAProxy's exporter becomes Caddy's handler metrics in the place of the rule, with HAProxy's
+// names.
+func TestExporter(t *testing.T) {
+	const text = "defaults\n" + timeoutLines + "frontend m\n\tmode http\n\tbind :8405\n\thttp-request deny if { path /denied }\n\thttp-request use-service prometheus-exporter if { path /metrics }\n"
+	got := apps(t, text)
+	equal(t, "metrics", at(t, got, "passthrough", "metrics"), `{"haproxy_names": true}`)
+	rules := at(t, got, "http", "servers", "m", "routes", 0, "handle", 0, "request").([]any)
+	if len(rules) != 2 {
+		t.Fatalf("%d rules", len(rules))
+	}
+	equal(t, "service", rules[1].(map[string]any)["service"], `{"handler": "metrics"}`)
+	if r := translated(t, text+"\thttp-request use-service prometheus-exporter /metrics\n"); !r.Failed {
+		t.Error("an argument of the exporter is accepted")
+	}
+	if r := translated(t, text+"\thttp-request use-service lua.x\n"); !r.Failed {
+		t.Error("a service in Lua is accepted")
 	}
 }
 

@@ -55,6 +55,9 @@ func init() {
 		"return": {0, func(t *Transaction, r *Rule) (*answer, bool, error) {
 			return r.Reply.answer(&t.input, http.StatusOK), true, nil
 		}},
+		"use_service": {0, func(_ *Transaction, r *Rule) (*answer, bool, error) {
+			return &answer{service: r.service}, true, nil
+		}},
 		"reject":   {0, func(*Transaction, *Rule) (*answer, bool, error) { panic(http.ErrAbortHandler) }},
 		"redirect": {0, redirect},
 

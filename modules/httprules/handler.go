@@ -73,7 +73,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			if r == nil {
 				return fmt.Errorf("passthrough_rules: %s: rule %d: expected an object with an action", list.name, i+1)
 			}
-			if err := r.provision(loader); err != nil {
+			if list.name != "request" && r.Action == "use_service" {
+				return fmt.Errorf("passthrough_rules: %s: rule %d: use_service is for rules of request", list.name, i+1)
+			}
+			if err := errors.Join(r.provision(loader), r.loadService(ctx)); err != nil {
 				return fmt.Errorf("passthrough_rules: %s: rule %d %q: %w", list.name, i+1, r.Action, err)
 			}
 		}
@@ -108,6 +111,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *Transaction, 
 		switch {
 		case err != nil:
 			return err
+		case answer != nil && answer.service != nil:
+			return t.serve(w, r, answer.service, next)
 		case answer != nil:
 			t.write(w, answer)
 			return nil

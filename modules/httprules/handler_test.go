@@ -25,6 +25,7 @@ import (
 func serve(t *testing.T, r *http.Request, handlers ...string) (status int, header http.Header, body string) {
 	t.Helper()
 	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, make(map[string]any)))
+	r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
 	r.RequestURI = r.URL.RequestURI()
 	var next caddyhttp.Handler = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		response := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Server": {"s"}}, Body: io.NopCloser(strings.NewReader(r.Method + " " + r.RequestURI + " " + r.URL.Path + " " + r.Host + " " + strings.Join(r.Header["X-A"], "|")))}
@@ -122,6 +123,28 @@ func TestResponseRules(t *testing.T) {
 	}
 }
 
+// A rule with use_service lets another handler answer. Rules before it come first, those for
+// responses apply to its response.
+func TestService(t *testing.T) {
+	const config = `{"request": [
+		{"action": "deny", "if": {"any": [[{"any": [{"fetch": "path", "values": ["/denied"]}]}]]}},
+		{"action": "use_service", "service": {"handler": "static_response", "status_code": 202, "body": "served"},
+			"if": {"any": [[{"any": [{"fetch": "path", "values": ["/metrics", "/denied"]}]}]]}},
+		{"action": "set_header", "name": "X-A", "value": "passed"}],
+		"response": [{"action": "set_header", "name": "X-R", "value": "r"}],
+		"after_response": [{"action": "set_header", "name": "X-After", "value": "a"}], "last": true}`
+	for path, want := range map[string]string{
+		"/metrics": "202 served r a",
+		"/denied":  "403 <html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>\n  a",
+		"/other":   "200 GET /other /other a.example passed r a",
+	} {
+		status, header, body := serve(t, get(path), config)
+		if got := fmt.Sprint(status, " ", body, " ", header.Get("X-R"), " ", header.Get("X-After")); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "503.http")
 	if err := os.WriteFile(name, []byte("HTTP/1.0 503 Sorry\r\nX-File: yes\r\n\r\nsorry\n"), 0o600); err != nil {
@@ -152,6 +175,9 @@ func TestMistakes(t *testing.T) {
 		`{"request": [{"action": "replace_path", "pattern": "(", "value": "x"}]}`:           "missing closing )",
 		`{"request": [{"action": "deny", "if": {"any": [[{"any": [{"fetch": "pth"}]}]]}}]}`: "unknown fetch method 'pth'",
 		`{"request": [{"action": "deny", "if": {"any": [[{"name": "x"}]]}}]}`:               "term without criteria",
+		`{"request": [{"action": "use_service"}]}`:                                          "expected a service, which is an HTTP handler",
+		`{"request": [{"action": "use_service", "service": {"handler": "metrisc"}}]}`:       "loading service: ",
+		`{"response": [{"action": "use_service", "service": {"handler": "metrics"}}]}`:      "use_service is for rules of request",
 		`{"request": [{"action": "redirect"}]}`:                                             "expected a redirect",
 		`{"request": [{"action": "redirect", "redirect": {"kind": "to"}}]}`:                 "unknown kind",
 		`{"errors": {"503": {"error_file": "/dev/stdout-no"}}}`:                             "no such file",

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -61,11 +63,12 @@ type Reply struct {
 	fixed  *answer // of ErrorFile
 }
 
-// answer is a response of the proxy itself, ready to be sent.
+// answer is a response of the proxy itself, ready to be sent, or the handler that sends it.
 type answer struct {
-	status int
-	header http.Header
-	body   []byte
+	status  int
+	header  http.Header
+	body    []byte
+	service caddyhttp.MiddlewareHandler // nil: none
 }
 
 func (p *Reply) provision(loader *sample.Loader) (err error) {
@@ -120,7 +123,7 @@ func readErrorFile(name string) (*answer, error) {
 	for _, hop := range []string{"Connection", "Content-Length", "Transfer-Encoding"} {
 		header.Del(hop)
 	}
-	return &answer{response.StatusCode, header, body}, nil
+	return &answer{status: response.StatusCode, header: header, body: body}, nil
 }
 
 // answer returns the response to a request, or nil to close the connection.

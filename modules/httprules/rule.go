@@ -3,6 +3,7 @@
 package httprules
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
@@ -21,8 +23,8 @@ type Rule struct {
 	// Action is allow, deny, tarpit, return, redirect, reject, set_header, add_header, del_header,
 	// replace_header, replace_value, set_method, set_path, set_pathq, set_query, set_uri,
 	// replace_path, replace_pathq, replace_uri, set_status, set_var, set_var_fmt, unset_var,
-	// set_priority_class or set_priority_offset: HAProxy's words, with underscores for hyphens.
-	// Required.
+	// set_priority_class, set_priority_offset or use_service: HAProxy's words, with underscores
+	// for hyphens. Required.
 	Action string `json:"action"`
 
 	// If is the condition of the rule. Default: always.
@@ -47,6 +49,9 @@ type Rule struct {
 	// Redirect is the response of redirect.
 	Redirect *Redirect `json:"redirect,omitempty"`
 
+	// Service is the HTTP handler that answers instead of a server, for use_service.
+	Service json.RawMessage `json:"service,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
+
 	// Status is the status that set_status sets.
 	Status int `json:"status,omitempty"`
 
@@ -59,6 +64,7 @@ type Rule struct {
 	value      *sample.Format
 	expression *sample.Expression
 	pattern    *regexp.Regexp
+	service    caddyhttp.MiddlewareHandler
 }
 
 func (r *Rule) provision(loader *sample.Loader) error {
@@ -86,6 +92,22 @@ func (r *Rule) provision(loader *sample.Loader) error {
 	if r.Action == "redirect" {
 		return r.Redirect.provision(loader)
 	}
+	return nil
+}
+
+// loadService loads the handler of use_service.
+func (r *Rule) loadService(ctx caddy.Context) error {
+	switch {
+	case r.Action != "use_service":
+		return nil
+	case r.Service == nil:
+		return errors.New("expected a service, which is an HTTP handler")
+	}
+	mod, err := ctx.LoadModule(r, "Service")
+	if err != nil {
+		return fmt.Errorf("loading service: %w", err)
+	}
+	r.service = mod.(caddyhttp.MiddlewareHandler)
 	return nil
 }
 

@@ -153,6 +153,14 @@ func (t *Transaction) write(w http.ResponseWriter, a *answer) {
 	}
 }
 
+// serve lets a handler answer in place of a server: the rules for responses apply to the response.
+func (t *Transaction) serve(w http.ResponseWriter, r *http.Request, service caddyhttp.MiddlewareHandler, next caddyhttp.Handler) error {
+	for _, s := range t.responses {
+		w = &afterWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, transaction: t, section: s}
+	}
+	return service.ServeHTTP(w, r, next)
+}
+
 // afterWriter applies rules to a response just before it is sent.
 type afterWriter struct {
 	*caddyhttp.ResponseWriterWrapper
