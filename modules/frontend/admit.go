@@ -134,7 +134,7 @@ func raise(c *connCount, limit int) bool {
 			return false
 		}
 		if c.CompareAndSwap(n, n+1) {
-			c.noteHigh(n + 1)
+			c.highest.note(int(n + 1))
 			return true
 		}
 	}

@@ -14,7 +14,8 @@ import (
 // it raised, even when its configuration has been replaced.
 type connCount struct {
 	atomic.Int64
-	highest atomic.Int64   // so far
+	highest highest        // so far
+	maxRate highest        // of rate, when it was read
 	rate    frequency.Rate // of sessions that begin
 
 	sessions frequency.Rate // of the frontend, if its rate is limited
@@ -32,13 +33,17 @@ type Waker interface {
 }
 
 // enter raises the count.
-func (c *connCount) enter() { c.noteHigh(c.Add(1)) }
+func (c *connCount) enter() { c.highest.note(int(c.Add(1))) }
 
-// noteHigh notes that the count has risen to n.
-func (c *connCount) noteHigh(n int64) {
+// highest is the highest of some numbers.
+type highest struct{ atomic.Int64 }
+
+// note adds a number, and returns the highest.
+func (h *highest) note(n int) int {
 	for {
-		if high := c.highest.Load(); n <= high || c.highest.CompareAndSwap(high, n) {
-			return
+		high := h.Load()
+		if int64(n) <= high || h.CompareAndSwap(high, int64(n)) {
+			return max(n, int(high))
 		}
 	}
 }

@@ -12,19 +12,9 @@ import (
 // endCounts counts the connections of a frontend. They continue over reloads.
 type endCounts struct {
 	accepted, sessions atomic.Int64
-	maxRate            atomic.Int64                  // of sessions, when it was read
+	maxRate            highest                       // of sessions, when it was read
 	by                 [tcplog.EndCount]atomic.Int64 // those that have ended, by how
 	tally              tally.Split[Tally]
-}
-
-// noteRate notes a number of sessions in a second, and returns the highest so far.
-func (c *endCounts) noteRate(rate int) int {
-	for {
-		high := c.maxRate.Load()
-		if int64(rate) <= high || c.maxRate.CompareAndSwap(high, int64(rate)) {
-			return max(rate, int(high))
-		}
-	}
 }
 
 // keptFrontends is the number of frontends whose counts are kept although no configuration has them

@@ -169,7 +169,7 @@ func metricsOf(name string, counts *endCounts) *Metrics {
 	if c := frontendConns.lookup(name); c != nil {
 		m.Connections, m.Highest, m.Rate = c.Load(), c.highest.Load(), c.rate.PerSecond(time.Now())
 	}
-	m.MaxRate = counts.noteRate(m.Rate)
+	m.MaxRate = counts.maxRate.note(m.Rate)
 	for end := range counts.by {
 		m.Ended[end] = counts.by[end].Load()
 	}
@@ -186,16 +186,17 @@ func metricsOf(name string, counts *endCounts) *Metrics {
 }
 
 // Load is the number of connections in a backend, the highest so far, and the number of those that
-// came in the last second.
+// came in the last second, with the highest that was ever returned.
 type Load struct {
 	Connections, Highest int64
-	Rate                 int
+	Rate, MaxRate        int
 }
 
 // BackendLoad returns the load of a backend, which counts connections without a server too.
 func BackendLoad(name string) (l Load) {
 	if c := backendConns.lookup(name); c != nil {
-		l = Load{c.Load(), c.highest.Load(), c.rate.PerSecond(time.Now())}
+		rate := c.rate.PerSecond(time.Now())
+		l = Load{c.Load(), c.highest.Load(), rate, c.maxRate.note(rate)}
 	}
 	return l
 }

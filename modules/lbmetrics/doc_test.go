@@ -92,8 +92,8 @@ func TestHAProxyRowsNameOurs(t *testing.T) {
 // plain are metrics of HAProxy that need no explanation.
 var plain = []string{
 	"haproxy_backend_check_last_change_seconds", "haproxy_backend_last_session_seconds", "haproxy_backend_loadbalanced_total",
-	"haproxy_backend_max_sessions", "haproxy_backend_connection_attempts_total", "haproxy_listener_limit_sessions",
-	"haproxy_process_limit_connection_rate", "haproxy_process_limit_session_rate", "haproxy_process_nbproc", "haproxy_process_nbthread",
+	"haproxy_backend_max_sessions", "haproxy_backend_max_queue", "haproxy_backend_connection_attempts_total", "haproxy_listener_limit_sessions",
+	"haproxy_process_limit_connection_rate", "haproxy_process_limit_session_rate", "haproxy_process_nb_thread_groups", "haproxy_process_nbproc", "haproxy_process_nbthread",
 	"haproxy_process_relative_process_id", "haproxy_process_start_time_seconds", "haproxy_process_uptime_seconds",
 	"haproxy_server_active", "haproxy_server_agent_duration_seconds", "haproxy_server_agent_status", "haproxy_server_backup",
 	"haproxy_server_connection_attempts_total", "haproxy_server_max_queue", "haproxy_server_queue_limit",

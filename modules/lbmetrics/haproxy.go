@@ -4,6 +4,7 @@ package lbmetrics
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,8 +66,13 @@ func haproxyMetric(name string, labels []string, ours, note string) *metric {
 
 // haproxyCounter reports whether a metric is a counter in HAProxy.
 func haproxyCounter(name string) bool {
-	const total = "_total"
-	return len(name) > len(total) && name[len(name)-len(total):] == total || name == "haproxy_process_failed_resolutions"
+	switch name {
+	case "haproxy_process_failed_resolutions", "haproxy_process_total_warnings":
+		return true
+	case "haproxy_process_patterns_added_total", "haproxy_process_patterns_freed_total":
+		return false
+	}
+	return strings.HasSuffix(name, "_total")
 }
 
 // haproxyMetrics returns all of them.

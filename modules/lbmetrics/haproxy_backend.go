@@ -20,13 +20,17 @@ type ofBackend = row[backendNumbers]
 
 var haproxyBackends = newScope("haproxy_backend_", []string{"proxy"}, []ofBackend{
 	{name: "current_queue", ours: "backend_queue", value: queued, note: "with those of servers"},
-	{name: "max_queue", value: unknown[backendNumbers], note: "NaN"},
+	{name: "max_queue", value: func(b *backendNumbers) float64 { return float64(b.MaxQueued) }},
 	{name: "current_sessions", ours: "backend_connections", value: func(b *backendNumbers) float64 { return float64(b.Connections) }},
 	{name: "max_sessions", value: func(b *backendNumbers) float64 { return float64(b.Highest) }},
-	{name: "limit_sessions", value: func(b *backendNumbers) float64 { return float64(b.FullConn) }, note: "`fullconn`"},
+	{name: "limit_sessions", value: func(b *backendNumbers) float64 { return float64(b.FullConn) }, note: "`fullconn`; 0 without"},
 	{name: "sessions_total", ours: "backend_connections_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.Connections) }, note: "when connections end"},
 	{name: "bytes_in_total", ours: "backend_in_bytes_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.In) }, note: "when connections end"},
 	{name: "bytes_out_total", ours: "backend_out_bytes_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.Out) }, note: "when connections end"},
+	{name: "req_bytes_in_total", ours: "backend_in_bytes_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.In) }, note: "when connections end"},
+	{name: "req_bytes_out_total", ours: "backend_in_bytes_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.In) }, note: "when connections end"},
+	{name: "res_bytes_in_total", ours: "backend_out_bytes_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.Out) }, note: "when connections end"},
+	{name: "res_bytes_out_total", ours: "backend_out_bytes_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.Out) }, note: "when connections end"},
 	{name: "requests_denied_total", value: notHere[backendNumbers], note: "0: see the frontend's"},
 	{name: "responses_denied_total", value: notHere[backendNumbers], note: "0: see the frontend's"},
 	{name: "connection_errors_total", ours: "backend_connect_errors_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.ConnectErrors) }},
@@ -41,7 +45,7 @@ var haproxyBackends = newScope("haproxy_backend_", []string{"proxy"}, []ofBacken
 	{name: "check_last_change_seconds", value: func(b *backendNumbers) float64 { return since(b.Since) }},
 	{name: "downtime_seconds_total", ours: "backend_down_seconds_total", value: func(b *backendNumbers) float64 { return b.DownTime.Seconds() }},
 	{name: "loadbalanced_total", value: func(b *backendNumbers) float64 { return float64(b.Taken) }},
-	{name: "max_session_rate", value: unknown[backendNumbers], note: "NaN"},
+	{name: "max_session_rate", ours: "backend_connections_total", value: func(b *backendNumbers) float64 { return float64(b.Load.MaxRate) }, note: "the highest rate at a scrape"},
 	{name: "current_session_rate", ours: "backend_connections_total", value: func(b *backendNumbers) float64 { return float64(b.Load.Rate) }, note: "its rate"},
 	{name: "client_aborts_total", ours: "backend_client_aborts_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.ClientAborts) }},
 	{name: "server_aborts_total", ours: "backend_server_aborts_total", value: func(b *backendNumbers) float64 { return float64(b.Traffic.ServerAborts) }},
@@ -116,6 +120,7 @@ func sendHAProxyBackend(out output, b *pool.BackendStatus) {
 var (
 	haproxyTableSize = haproxyMetric("haproxy_sticktable_size", []string{"name", "type"}, "table_size", "")
 	haproxyTableUsed = haproxyMetric("haproxy_sticktable_used", []string{"name", "type"}, "table_entries", "")
+	haproxyTableSent = haproxyMetric("haproxy_sticktable_local_updates", []string{"name", "type"}, "", "there are no peers: 0")
 )
 
 func sendHAProxyTables(out output) {
@@ -128,5 +133,6 @@ func sendHAProxyTables(out output) {
 		kind := strings.ToLower(t.Config().Type.String())
 		send(out, haproxyTableSize, t.Config().Size, name, kind)
 		send(out, haproxyTableUsed, t.Len(), name, kind)
+		send(out, haproxyTableSent, 0, name, kind)
 	}
 }

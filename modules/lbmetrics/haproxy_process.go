@@ -21,6 +21,7 @@ type ofProcess = row[snapshot]
 var haproxyProcess = newScope("haproxy_process_", nil, []ofProcess{
 	{name: "nbthread", value: func(*snapshot) float64 { return float64(runtime.GOMAXPROCS(0)) }},
 	{name: "nbproc", value: func(*snapshot) float64 { return 1 }},
+	{name: "nb_thread_groups", value: func(*snapshot) float64 { return 1 }},
 	{name: "relative_process_id", value: func(*snapshot) float64 { return 1 }},
 	{name: "uptime_seconds", value: func(*snapshot) float64 { return since(time.Time{}) }},
 	{name: "start_time_seconds", value: func(*snapshot) float64 { return float64(started.Unix()) }},
@@ -73,6 +74,9 @@ var haproxyProcess = newScope("haproxy_process_", nil, []ofProcess{
 	{name: "limit_http_comp", value: notHere[snapshot], note: "for HTTP: 0"},
 	{name: "current_zlib_memory", value: unknown[snapshot], note: "for HTTP: NaN"},
 	{name: "max_zlib_memory", value: unknown[snapshot], note: "for HTTP: NaN"},
+	{name: "patterns_added_total", value: unknown[snapshot], note: "NaN"},
+	{name: "patterns_freed_total", value: unknown[snapshot], note: "NaN"},
+	{name: "total_warnings", value: notHere[snapshot], note: "warnings are in the log: 0"},
 	{name: "unstoppable_jobs", value: notHere[snapshot], note: "0"},
 	{name: "active_peers", value: notHere[snapshot], note: "there are no peers: 0"},
 	{name: "connected_peers", value: notHere[snapshot], note: "there are no peers: 0"},

@@ -20,6 +20,10 @@ var haproxyServers = newScope("haproxy_server_", []string{"proxy", "server"}, []
 	{name: "sessions_total", ours: "server_connections_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Taken) }},
 	{name: "bytes_in_total", ours: "server_in_bytes_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.In) }, note: "when connections end"},
 	{name: "bytes_out_total", ours: "server_out_bytes_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.Out) }, note: "when connections end"},
+	{name: "req_bytes_in_total", ours: "server_in_bytes_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.In) }, note: "when connections end"},
+	{name: "req_bytes_out_total", ours: "server_in_bytes_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.In) }, note: "when connections end"},
+	{name: "res_bytes_in_total", ours: "server_out_bytes_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.Out) }, note: "when connections end"},
+	{name: "res_bytes_out_total", ours: "server_out_bytes_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.Out) }, note: "when connections end"},
 	{name: "responses_denied_total", value: notHere[pool.ServerStatus], note: "0: see the frontend's"},
 	{name: "connection_errors_total", ours: "server_connect_errors_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.ConnectErrors) }, note: "ours has each attempt"},
 	{name: "response_errors_total", ours: "server_response_errors_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Traffic.ResponseErrors) }},
@@ -57,6 +61,7 @@ var haproxyServers = newScope("haproxy_server_", []string{"proxy", "server"}, []
 	{name: "internal_errors_total", value: notHere[pool.ServerStatus], note: "0: see the frontend's"},
 	{name: "unsafe_idle_connections_current", value: notHere[pool.ServerStatus], note: "for HTTP: 0"},
 	{name: "safe_idle_connections_current", value: notHere[pool.ServerStatus], note: "for HTTP: 0"},
+	{name: "private_idle_connections_current", value: notHere[pool.ServerStatus], note: "for HTTP: 0"},
 	{name: "used_connections_current", ours: "server_connections", value: func(s *pool.ServerStatus) float64 { return float64(s.Sessions) }},
 	{name: "need_connections_current", value: notHere[pool.ServerStatus], note: "for HTTP: 0"},
 })

@@ -26,6 +26,8 @@ type BackendStatus struct {
 	Downs    uint64
 	DownTime time.Duration
 	FullConn int
+	// MaxQueued is the highest number of requests that waited for a server.
+	MaxQueued int
 	Totals
 	Traffic BackendTraffic
 }
@@ -110,7 +112,7 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 	status.Active, status.Backups = b.usable()
 	c, now := b.counts, time.Now()
 	status.Down, status.Since, status.Downs, status.DownTime = b.empty, c.changed, c.downs, c.downFor(now)
-	status.FullConn, status.Totals = b.pool.fullConn, c.totals(now)
+	status.FullConn, status.MaxQueued, status.Totals = b.pool.fullConn, c.maxQueue, c.totals(now)
 	c.backendTraffic.Each(status.Traffic.Add)
 	for _, s := range b.pool.servers {
 		status.Servers = append(status.Servers, s.status(now))

@@ -18,6 +18,7 @@ func (b *backend) startWait(r *Request, s *Server) {
 	b.waitSeq++
 	b.refs++
 	b.enqueue(w, s)
+	b.counts.maxQueue = max(b.counts.maxQueue, b.busy-b.served)
 }
 
 // enqueue adds a waiter to the queue of a server, or of the backend if s is nil.
