@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddyserver/caddy/v2"
 )
 
 // session returns the record of a browser's session that ends in order.
@@ -56,19 +57,26 @@ func BenchmarkEnd(b *testing.B) {
 }
 
 // BenchmarkLines measures the writer for a line, without the system call, when it writes 16 at a
-// time.
+// time: in JSON, and as HAProxy's option tcplog.
 func BenchmarkLines(b *testing.B) {
 	const n = 16
-	r, c, log := session(), new(chunk), &Log{logger: jsonLogger(zapcore.InfoLevel)}
-	for range n {
-		c.records, c.logs = appendEntry(c.records, time.Now(), &r, Closed, Info), append(c.logs, log)
-	}
-	q := newQueue(0)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if i%n == 0 {
-			q.writeLines(c)
-		}
+	haproxy := new(Encoder)
+	_ = haproxy.Provision(caddy.Context{})
+	for name, encoder := range map[string]zapcore.Encoder{"json": zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), "tcplog": haproxy} {
+		b.Run(name, func(b *testing.B) {
+			logger := zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zapcore.InfoLevel))
+			r, c, log := session(), new(chunk), &Log{logger: logger}
+			for range n {
+				c.records, c.logs = appendEntry(c.records, time.Now(), &r, Closed, Info), append(c.logs, log)
+			}
+			q := newQueue(0)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if i%n == 0 {
+					q.writeLines(c)
+				}
+			}
+		})
 	}
 }
 

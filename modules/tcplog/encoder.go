@@ -5,7 +5,7 @@ package tcplog
 import (
 	"strconv"
 	"strings"
-	"time"
+	"sync"
 	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
@@ -106,31 +106,39 @@ func (e *Encoder) EncodeEntry(at zapcore.Entry, fields []zapcore.Field) (*buffer
 
 // appendEntry appends the line of a connection.
 func (e *Encoder) appendEntry(b []byte, line *entry) []byte {
-	r := line.record()
-	f := recordFacts{Record: &r, step: line.step()}
-	var o *Options
-	if line.log != nil {
-		o = line.log.format
-	}
 	if e.Priority || e.StructuredData {
 		b = append(b, '<', line.severity().digit(), '>')
 	}
-	if o != nil && o.Uses(logformat.LogCount) {
+	if line.log != nil && line.log.format != nil {
+		return e.appendFormatted(b, line, line.log.format)
+	}
+	r := line.record()
+	return r.appendDefault(b)
+}
+
+// recordsOfFacts holds room for records. Formats read them through an interface, so they are on the
+// heap.
+var recordsOfFacts = sync.Pool{New: func() any { return &recordFacts{Record: new(Record)} }}
+
+// appendFormatted appends the line of a connection whose log has options.
+func (e *Encoder) appendFormatted(b []byte, line *entry, o *Options) []byte {
+	f := recordsOfFacts.Get().(*recordFacts)
+	defer recordsOfFacts.Put(f)
+	*f.Record, f.step = line.record(), line.step()
+	if o.Uses(logformat.LogCount) {
 		f.lines = line.log.lines.Add(1) - 1
 	}
-	if e.StructuredData && o != nil && o.StructuredData != nil {
+	if e.StructuredData && o.StructuredData != nil {
 		b = append(b, separator)
 		b = append(f.appendFormat(b, o, placeStructured), separator)
 	}
 	switch {
-	case r.Listener != "" && o != nil && o.ErrorFormat != nil:
+	case f.Listener != "" && o.ErrorFormat != nil:
 		return f.appendFormat(b, o, placeError)
-	case r.Listener != "":
-		return f.appendEarly(b)
-	case o != nil && o.Format != nil:
+	case f.Listener == "" && o.Format != nil:
 		return f.appendFormat(b, o, placeFormat)
 	}
-	return r.appendLine(b)
+	return f.appendDefault(b)
 }
 
 // separator stands before and behind structured data.
@@ -164,69 +172,6 @@ func severity(l zapcore.Level) byte {
 		return '3'
 	default:
 		return '2'
-	}
-}
-
-// haproxyDate is HAProxy's layout of %t.
-const haproxyDate = "02/Jan/2006:15:04:05.000"
-
-// noServer stands for the server of a connection that did not get one.
-const noServer = "<NOSRV>"
-
-// appendLine appends the record as option tcplog writes it:
-//
-//	%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq
-func (r *Record) appendLine(b []byte) []byte {
-	b = append(r.Client.appendPlain(b), " ["...)
-	b = append(r.Accepted.Local().AppendFormat(b, haproxyDate), "] "...)
-	b = append(append(b, r.Frontend...), ' ')
-	b = append(append(append(append(b, r.backendOrFrontend()...), '/'), r.serverOrNone()...), ' ')
-	b = appendNumbers(b, r.waited(), milliseconds(r.Connect), milliseconds(r.Duration))
-	b = strconv.AppendInt(append(b, ' '), r.Out, 10)
-	b = append(append(append(b, ' '), r.End.Letters()...), ' ')
-	b = append(appendNumbers(b, r.ActConn, r.FEConn, r.BEConn, r.SrvConn), '/')
-	if r.Redispatched {
-		b = append(b, '+')
-	}
-	b = strconv.AppendInt(b, int64(r.Retries), 10)
-	return appendNumbers(append(b, ' '), int64(r.ServerQueue), int64(r.BackendQueue))
-}
-
-// waited returns HAProxy's %Tw: the milliseconds from accept until there was a server, and one
-// more, as in HAProxy's mode tcp.
-func (r *Record) waited() int64 {
-	if r.Queue == NotReached {
-		return -1
-	}
-	return milliseconds(max(r.HelloWait, 0)+r.Queue) + 1
-}
-
-func milliseconds(d time.Duration) int64 {
-	if d == NotReached {
-		return -1
-	}
-	return d.Milliseconds()
-}
-
-// appendNumbers appends numbers with slashes between.
-func appendNumbers(b []byte, numbers ...int64) []byte {
-	for i, n := range numbers {
-		if i > 0 {
-			b = append(b, '/')
-		}
-		b = strconv.AppendInt(b, n, 10)
-	}
-	return b
-}
-
-// appendPlain appends the address as HAProxy writes %ci:%cp: IPv6 without brackets.
-func (a Addr) appendPlain(b []byte) []byte {
-	switch {
-	case a.ip.IsValid():
-		b = append(a.ip.Addr().AppendTo(b), ':')
-		return strconv.AppendUint(b, uint64(a.ip.Port()), 10)
-	default:
-		return append(b, "unix:1"...)
 	}
 }
 

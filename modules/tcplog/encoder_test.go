@@ -81,19 +81,3 @@ func TestOtherEntries(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
-
-func BenchmarkHAProxysLine(b *testing.B) {
-	r := New("tls", client, local)
-	r.Backend, r.Server, r.Address, r.Accepted = "web", "s2", "10.0.0.2:443", time.Now()
-	e := new(Encoder)
-	_ = e.Provision(caddy.Context{})
-	logger := zap.New(zapcore.NewCore(e, zapcore.AddSync(discard{}), zapcore.DebugLevel))
-	b.ReportAllocs()
-	for b.Loop() {
-		writeTo(logger, &r)
-	}
-}
-
-type discard struct{}
-
-func (discard) Write(b []byte) (int, error) { return len(b), nil }

@@ -165,9 +165,9 @@ var earlyFailures = map[End]string{
 }
 
 // appendEarly appends the line of such a connection.
-func (f *recordFacts) appendEarly(b []byte) []byte {
-	b = append(f.Client.appendPlain(b), " ["...)
-	b = append(f.Record.Accepted.Local().AppendFormat(b, haproxyDate), "] "...)
-	b = append(append(append(b, f.Record.Frontend...), '/'), f.Listener...)
-	return append(append(b, ": "...), earlyFailures[f.End]...)
+func (r *Record) appendEarly(b []byte) []byte {
+	b = append(r.Client.appendPlain(b), " ["...)
+	b = append(r.Accepted.Local().AppendFormat(b, haproxyDate), "] "...)
+	b = append(append(append(b, r.Frontend...), '/'), r.Listener...)
+	return append(append(b, ": "...), earlyFailures[r.End]...)
 }

@@ -17,11 +17,10 @@ import (
 // entry is the encoded record of a connection that has ended; see appendEntry. It is decoded only
 // when the line is written: a core may keep the field and marshal it later.
 type entry struct {
-	text          string
-	client, local string // addresses as text
-	alpn          Protocols
-	field         [1]zap.Field // here to save an allocation
-	log           *Log
+	text  string
+	alpn  Protocols
+	field [1]zap.Field // here to save an allocation
+	log   *Log
 }
 
 // The first bytes of an entry.
@@ -81,8 +80,7 @@ func (e *entry) step() Step { return Step(e.text[entryStep]) }
 
 func (e *entry) severity() Severity { return Severity(e.text[entrySeverity]) }
 
-// write writes the line, with the time at which the connection ended. Both addresses share one
-// allocation, and the protocols need none.
+// write writes the line, with the time at which the connection ended.
 func (e *entry) write(logger *zap.Logger) {
 	line := logger.Check(e.severity().level(), messages[e.step()])
 	if line == nil {
@@ -91,10 +89,6 @@ func (e *entry) write(logger *zap.Logger) {
 	u := unpacker(e.text[entryHead:])
 	line.Time = time.Unix(0, u.number())
 	e.alpn = Protocols(u.text())
-	var room [128]byte
-	client := u.addr().appendTo(room[:0])
-	both := string(u.addr().appendTo(client))
-	e.client, e.local = both[:len(client)], both[len(client):]
 	e.field[0] = zap.Inline(e)
 	line.Write(e.field[:]...)
 }
@@ -102,12 +96,15 @@ func (e *entry) write(logger *zap.Logger) {
 // MarshalLogObject adds the fields of the line. Bytes of clients that are not printable are \xNN.
 func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	r := e.record()
+	var room [128]byte
+	client := r.Client.appendTo(room[:0])
+	both := string(r.Local.appendTo(client)) // one allocation for two
 	line.AddString("frontend", r.Frontend)
 	line.AddString("backend", r.Backend)
 	line.AddString("server", r.Server)
 	line.AddString("server_address", printable.Text(r.Address))
-	line.AddString("client", e.client)
-	line.AddString("local", e.local)
+	line.AddString("client", both[:len(client)])
+	line.AddString("local", both[len(client):])
 	line.AddString("peer", r.Peer.String())
 	line.AddTime("accepted", r.Accepted)
 	line.AddString("outcome", r.outcome())
