@@ -49,13 +49,11 @@ func reformed(config []byte, form string) ([]byte, error) {
 	if err := json.Unmarshal(config, &all); err != nil {
 		return nil, err
 	}
-	if logs, ok := all.Other["logging"].(object); ok {
-		delete(logs["logs"].(object)["default"].(object), "exclude")
-	}
 	switch form {
-	case "":
 	case "layer4":
-		toLayer4(all.Apps)
+		for name := range toLayer4(all.Apps) {
+			renameLogger(all.Other["logging"], "passthrough.frontend."+name, "layer4.handlers.passthrough."+name)
+		}
 	case "app":
 		toApp(all.Apps)
 	default:
@@ -65,13 +63,30 @@ func reformed(config []byte, form string) ([]byte, error) {
 	return json.MarshalIndent(all.Other, "", "\t")
 }
 
-// toLayer4 turns each frontend of the app into a layer4 server with only this handler.
-func toLayer4(apps map[string]object) {
+// renameLogger replaces the name of a logger wherever a log includes or excludes it.
+func renameLogger(logging any, name, by string) {
+	config, _ := logging.(object)
+	logs, _ := config["logs"].(object)
+	for _, log := range logs {
+		for _, list := range []string{"include", "exclude"} {
+			names, _ := log.(object)[list].([]any)
+			for i := range names {
+				if names[i] == name {
+					names[i] = by
+				}
+			}
+		}
+	}
+}
+
+// toLayer4 turns each frontend of the app into a layer4 server with only this handler, and returns
+// these servers.
+func toLayer4(apps map[string]object) (servers object) {
 	frontends, _ := apps["passthrough"]["frontends"].(object)
 	if len(frontends) == 0 {
-		return
+		return nil
 	}
-	servers := make(object)
+	servers = make(object)
 	for name, f := range frontends {
 		handler := maps.Clone(f.(object))
 		if os.Getenv("WAY") == "general" && (handler["maxconn"] != nil || handler["rate_limit_sessions"] != nil) {
@@ -121,6 +136,7 @@ func toLayer4(apps map[string]object) {
 	if len(servers) > 0 {
 		apps["layer4"] = object{"servers": servers}
 	}
+	return servers
 }
 
 // headerSources returns the sources of PROXY headers of a frontend's binds, unless they differ.
@@ -183,10 +199,13 @@ func TestForms(t *testing.T) {
 		bare    = `{"apps": {"passthrough": {}, "layer4": {"servers": {"tls": {"listen": ["durable/:443"], "routes": [{"handle": [{"handler": "passthrough", "name": "tls"}]}]}}}}}`
 		again   = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}, "frontends": {"tls": {
 			"bind": [{"address": "durable/127.0.0.1:443", "name": "x", "id": 7}, {"address": "durable4+shared/:8000-8010"}, {"address": "durable/unix//run/s|0222"}], "default_backend": "b"}}}}}`
+		logged = `{"apps": {"passthrough": {"frontends": {"tls": {"bind": [{"address": ":443"}]}}}}, "logging": {"logs": {"a": {"include": ["passthrough.frontend.tls", "passthrough.backend"]}, "b": {"exclude": ["passthrough.frontend.tls"]}}}}`
+		named  = `{"apps": {"passthrough": {}, "layer4": {"servers": {"tls": {"listen": ["durable/:443"], "routes": [{"handle": [{"handler": "passthrough", "name": "tls"}]}]}}}},
+			"logging": {"logs": {"a": {"include": ["layer4.handlers.passthrough.tls", "passthrough.backend"]}, "b": {"exclude": ["layer4.handlers.passthrough.tls"]}}}}`
 		none = `{"apps": {"http": {"servers": {"web": {"listen": [":80"]}}}}}`
 	)
 	for _, c := range []struct{ form, from, to string }{
-		{"layer4", app, layer4}, {"layer4", layer4, layer4}, {"app", layer4, again}, {"app", app, app}, {"layer4", unnamed, bare}, {"layer4", none, none}, {"app", none, none},
+		{"layer4", app, layer4}, {"layer4", layer4, layer4}, {"app", layer4, again}, {"app", app, app}, {"layer4", unnamed, bare}, {"layer4", logged, named}, {"layer4", none, none}, {"app", none, none},
 	} {
 		got, err := reformed([]byte(c.from), c.form)
 		if err != nil {

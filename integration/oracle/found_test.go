@@ -16,13 +16,13 @@ import (
 )
 
 // found is the directory of complete configurations, such as users have: with their own global and
-// defaults sections. Our program gets them unchanged.
+// defaults sections. Our program gets them unchanged but for their logs.
 const found = "found/"
 
 // ofTheProcess are the words of global about the process, its log and its sockets. In a found file
 // they fit another machine.
 var ofTheProcess = []string{
-	"chroot", "cpu-map", "daemon", "gid", "group", "log", "master-worker", "maxconn", "nbthread", "pidfile", "stats", "uid", "ulimit-n", "user",
+	"chroot", "cpu-map", "daemon", "gid", "group", "master-worker", "maxconn", "nbthread", "pidfile", "stats", "uid", "ulimit-n", "user",
 }
 
 // unlogged are the lines, in any section, that keep connections out of the log.
@@ -31,9 +31,9 @@ var unlogged = []string{"option dontlognull", "option dontlog-normal", "no log"}
 // sections are the words that begin a section, as far as the corpus has them.
 var sections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist", "peers", "ring", "cache", "mailers", "program"}
 
-// judged returns a found file as HAProxy runs it here: its log goes to the rig, complete and in the
-// rig's format, and the lines about the process are left out.
-func judged(defaults, config string) string {
+// logged returns a found file with its log going to the rig, complete and with the rig's data. For
+// HAProxy, the lines about the process are left out, too.
+func logged(defaults, config string, forHAProxy bool) string {
 	global, _, _ := strings.Cut(defaults, "\ndefaults")
 	_, data, _ := strings.Cut(defaults, "log-format-sd ")
 	data, _, _ = strings.Cut(data, "\n")
@@ -53,13 +53,19 @@ func judged(defaults, config string) string {
 			leave()
 			in = words[0]
 		}
-		if in == "global" && len(words) > 0 && slices.Contains(ofTheProcess, words[0]) || slices.Contains(unlogged, strings.Join(words, " ")) {
+		if isLogTarget(words) || slices.Contains(unlogged, strings.Join(words, " ")) ||
+			forHAProxy && in == "global" && len(words) > 0 && slices.Contains(ofTheProcess, words[0]) {
 			line = "# " + line
 		}
 		text.WriteString(line)
 	}
 	leave()
 	return text.String()
+}
+
+// isLogTarget reports whether a line names a target of its own.
+func isLogTarget(words []string) bool {
+	return len(words) > 2 && words[0] == "log"
 }
 
 // check checks a file with both programs: HAProxy must accept it. It returns our errors, a line

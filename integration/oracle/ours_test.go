@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,11 +68,15 @@ func (c *caddy) start(dir string, env []string) (process, error) {
 	env = append(append(os.Environ(), env...),
 		"log="+port(log.LocalAddr().String()), "socket="+filepath.Join(dir, "admin.sock"), "CADDY_ADMIN="+admin, "HAPROXY_BRANCH="+c.branch,
 		"HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	file, err := c.inForm(dir, env)
-	if err != nil {
-		return nil, errors.Join(err, log.Close())
+	config := []string{"--config", "haproxy.cfg", "--adapter", "haproxy"}
+	if form != "" {
+		file, err := c.inForm(dir, env)
+		if err != nil {
+			return nil, errors.Join(err, log.Close())
+		}
+		config = []string{"--config", file}
 	}
-	p.cmd = exec.Command(c.path, "run", "--config", file)
+	p.cmd = exec.Command(c.path, append([]string{"run"}, config...)...)
 	p.cmd.Dir, p.cmd.Env = dir, env
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -90,18 +95,13 @@ func (c *caddy) start(dir string, env []string) (process, error) {
 	return nil, errors.Join(fmt.Errorf("Caddy does not run:\n%s", p.printed()), p.stop())
 }
 
-// read collects the log until the program ends.
+// read collects the output until the program ends.
 func (p *running) read(stderr io.Reader) {
 	defer close(p.ended)
 	for in := bufio.NewReader(stderr); ; {
 		text, err := in.ReadBytes('\n')
-		var line caddyLine
-		_ = json.Unmarshal(text, &line) // some of the output is not the log
 		_, _ = p.Write(text)
-		if line.Msg == "session" {
-			p.add(line.record())
-		}
-		if line.Msg == "serving initial configuration" {
+		if bytes.Contains(text, []byte(`"serving initial configuration"`)) {
 			close(p.ready)
 		}
 		if err != nil {

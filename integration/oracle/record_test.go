@@ -83,54 +83,6 @@ func addressOf(host, port string) netip.AddrPort {
 	return netip.AddrPortFrom(a.Unmap(), uint16(n))
 }
 
-// caddyLine is a line of our log.
-type caddyLine struct {
-	Msg          string  `json:"msg"`
-	Frontend     string  `json:"frontend"`
-	Backend      string  `json:"backend"`
-	Server       string  `json:"server"`
-	Client       string  `json:"client"`
-	Peer         string  `json:"peer"`
-	Connect      float64 `json:"connect_time"`
-	Duration     float64 `json:"duration"`
-	In           int64   `json:"bytes_in"`
-	Out          int64   `json:"bytes_out"`
-	ServerQueue  int     `json:"server_queue"`
-	BackendQueue int     `json:"backend_queue"`
-	Retries      int     `json:"retries"`
-	Redispatched bool    `json:"redispatched"`
-	Termination  string  `json:"termination"`
-	ActConn      int     `json:"actconn"`
-	FEConn       int     `json:"feconn"`
-	BEConn       int     `json:"beconn"`
-	SrvConn      int     `json:"srv_conn"`
-}
-
-// record returns the line in HAProxy's words.
-func (l caddyLine) record() record {
-	r := record{
-		client: addressOf(host(l.Client), port(l.Client)), frontend: l.Frontend, backend: l.Backend, server: l.Server,
-		connected: l.Connect >= 0, duration: time.Duration(l.Duration * float64(time.Second)),
-		in: l.In, out: l.Out, letters: l.Termination, retries: strconv.Itoa(l.Retries),
-		queues: fmt.Sprintf("%d/%d", l.ServerQueue, l.BackendQueue),
-		counts: fmt.Sprintf("%d/%d/%d/%d", l.ActConn, l.FEConn, l.BEConn, l.SrvConn),
-	}
-	r.peer = r.client
-	if l.Peer != "" {
-		r.peer = addressOf(host(l.Peer), port(l.Peer))
-	}
-	if r.backend == "" {
-		r.backend = r.frontend
-	}
-	if r.server == "" {
-		r.server = "<NOSRV>"
-	}
-	if l.Redispatched {
-		r.retries = "+" + r.retries
-	}
-	return r
-}
-
 // claimed returns the client's address if it is another than the socket's.
 func (r record) claimed() netip.AddrPort {
 	if r.client == r.peer {

@@ -77,8 +77,9 @@ func (s *scenario) play(p program) (res result) {
 	defer os.RemoveAll(dir)
 	r := &run{ports: make(map[string]string), asked: make(map[string]chan outcome), servers: make(map[string]*server), states: chronicle{servers: make(map[string]*history)}}
 	config := s.config
-	if _, ok := p.(*haproxy); ok && s.judged != "" {
-		config = s.judged
+	if strings.HasPrefix(s.name, found) {
+		_, isHAProxy := p.(*haproxy)
+		config = logged(s.defaults, config, isHAProxy)
 	}
 	env, err := r.prepare(s, dir, config)
 	defer r.close()

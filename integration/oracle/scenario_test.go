@@ -21,19 +21,19 @@ import (
 
 // scenario is a file in the folder.
 type scenario struct {
-	name    string
-	config  string            // haproxy.cfg, after the defaults unless it was found
-	judged  string            // the file for HAProxy, if it differs
-	since   version           // of HAProxy: older ones lack its keywords
-	before  version           // of HAProxy: this and newer ones do something else; zero: none does
-	files   map[string]string // files that it names
-	ports   []string          // port variables in it that no server has
-	servers map[string]behaviour
-	steps   []*step
-	hellos  map[string][]byte // by the words of their requests
-	clients map[string]bool   // that connect
-	asked   map[string]bool   // HTTP requests
-	refused []string          // the words that a found file is refused for
+	name     string
+	config   string            // haproxy.cfg, after the defaults unless it was found
+	defaults string            // the text of defaults.cfg
+	since    version           // of HAProxy: older ones lack its keywords
+	before   version           // of HAProxy: this and newer ones do something else; zero: none does
+	files    map[string]string // files that it names
+	ports    []string          // port variables in it that no server has
+	servers  map[string]behaviour
+	steps    []*step
+	hellos   map[string][]byte // by the words of their requests
+	clients  map[string]bool   // that connect
+	asked    map[string]bool   // HTTP requests
+	refused  []string          // the words that a found file is refused for
 
 	runsWithoutHTTP bool // refused, except with --skip-http
 
@@ -148,7 +148,7 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 		}
 	}
 	if strings.HasPrefix(name, found) {
-		s.judged = judged(defaults, s.config)
+		s.defaults = defaults
 	} else {
 		s.config = defaults + s.config
 	}
