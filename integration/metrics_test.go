@@ -244,3 +244,43 @@ func TestMetricsOfStages(t *testing.T) {
 		`caddy_passthrough_relay_sessions{mode="engine"}`:                                           0,
 	})
 }
+
+// TestMetricsOfHandshakes counts what hellos and the servers' answers to them say: their lengths,
+// the time until the first byte, alerts, and fingerprints. Connections that goroutines copy count
+// as those of the engine do.
+func TestMetricsOfHandshakes(t *testing.T) {
+	t.Parallel()
+	address, throttled := freeAddress(t), freeAddress(t)
+	origin := listen(t, func(c *net.TCPConn) {
+		if skipHello(c) == nil {
+			_, _ = c.Write([]byte{21, 3, 3, 0, 2, 2, 40})
+		}
+	})
+	p := start(t, fmt.Sprintf("passthrough {\n metrics {\n ja4\n }\n backend web {\n server s1 %s\n }\n frontend tls {\n bind %s\n default_backend web\n }\n}\n"+
+		"layer4 {\n %s {\n route {\n throttle {\n read_bytes_per_second 1000000\n }\n passthrough {\n name throttled\n default_backend web\n }\n }\n }\n}", origin, address, throttled), "")
+	for _, at := range []string{address, throttled} {
+		c := say(t, at, "")
+		read(t, c, make([]byte, 7))
+		_ = c.Close()
+	}
+	size := float64(len(hellotest.Hello(t, "www.example.test")))
+	m := p.awaitValues(t, map[string]float64{
+		`caddy_passthrough_server_alerts_total{alert="40",backend="web",server="s1"}`: 2,
+		`caddy_passthrough_backend_first_byte_seconds_count{backend="web"}`:           2,
+		`caddy_passthrough_frontend_hello_bytes_count{frontend="tls"}`:                1,
+		`caddy_passthrough_frontend_hello_bytes_count{frontend="throttled"}`:          1,
+		`caddy_passthrough_ja4_connections_total{ja4="other"}`:                        0,
+	})
+	if got := m.values[`caddy_passthrough_frontend_hello_bytes_sum{frontend="tls"}`]; got > size || got < size-16 {
+		t.Errorf("hellos of %v bytes, want %v less the headers of records", got, size)
+	}
+	for series, v := range m.values {
+		if strings.HasPrefix(series, `caddy_passthrough_ja4_connections_total{ja4="t1`) {
+			if v != 2 {
+				t.Errorf("%s: %v, want 2", series, v)
+			}
+			return
+		}
+	}
+	t.Errorf("no fingerprint in\n%s", m.text)
+}

@@ -51,6 +51,7 @@ func init() {
 //			off
 //			haproxy_names
 //			names <number>
+//			ja4
 //		}
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {

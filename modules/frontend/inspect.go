@@ -113,6 +113,7 @@ func (c *connection) noteHello() {
 	c.record.Uninspected = !c.input.read
 	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
 		c.record.SetHello(hello)
+		c.f.countHello(hello)
 	}
 	c.record.HelloWait = time.Since(c.accepted)
 }

@@ -19,6 +19,7 @@ type Tally struct {
 	In, Out  int64
 	Outcomes [outcomes]uint64 // by clienthello.Outcome; the last one: not inspected
 
+	HelloBytes          tally.Histogram // with the layout tally.Bytes
 	HelloWait, Duration tally.Histogram // in seconds, with the layout tally.Seconds
 
 	Refused map[Refusal]uint64
@@ -33,8 +34,9 @@ type Refusal struct {
 	Rule int
 }
 
-// ServerNames counts the names that clients ask for.
-var ServerNames tally.Names
+// ServerNames counts the names that clients ask for, Fingerprints the JA4 fingerprints of their
+// hellos.
+var ServerNames, Fingerprints tally.Names
 
 // merge adds the counts of another lane.
 func (t *Tally) merge(o *Tally) {
@@ -43,6 +45,7 @@ func (t *Tally) merge(o *Tally) {
 	for n := range t.Outcomes {
 		t.Outcomes[n] += o.Outcomes[n]
 	}
+	t.HelloBytes.Add(&o.HelloBytes)
 	t.HelloWait.Add(&o.HelloWait)
 	t.Duration.Add(&o.Duration)
 	for why, n := range o.Refused {
@@ -50,6 +53,20 @@ func (t *Tally) merge(o *Tally) {
 			t.Refused = make(map[Refusal]uint64)
 		}
 		t.Refused[why] += n
+	}
+}
+
+// countHello counts a complete hello.
+func (f *Frontend) countHello(h *clienthello.Hello) {
+	var ja4 string
+	if Fingerprints.Counts() {
+		ja4 = h.JA4()
+	}
+	l := tally.Enter()
+	defer l.Leave()
+	f.ends.tally.In(l).HelloBytes.Observe(&tally.Bytes, float64(h.Len()))
+	if ja4 != "" {
+		Fingerprints.Add(l, ja4)
 	}
 }
 

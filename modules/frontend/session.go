@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/offheap"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -107,6 +108,33 @@ func (s *session) markRefused(by *rules.Rule) {
 
 // Answered notes that the server has sent something, even if that never reaches the client.
 func (s *session) Answered() { s.lease.Answered() }
+
+// AnsweredWith implements relay.AnswerReader.
+func (s *session) AnsweredWith(first []byte) {
+	s.Answered()
+	packed := s.packed.Bytes()
+	facts := tcplog.Packed(packed[8:]).Facts()
+	if facts.HelloWait < 0 || facts.Connect < 0 {
+		return
+	}
+	connected := time.Duration(binary.NativeEndian.Uint64(packed)) + facts.HelloWait + max(facts.Queue, 0) + facts.Connect
+	l := tally.Enter()
+	defer l.Leave()
+	s.traffic.In(l).FirstByteSeconds.Observe(&tally.Seconds, max(0, time.Since(epoch)-connected).Seconds())
+	if alert, ok := fatalAlert(first); ok && facts.Outcome == clienthello.Found {
+		s.lease.Server.Traffic().In(l).CountAlert(alert)
+	}
+}
+
+// fatalAlert returns the description of the TLS alert that bytes begin with, if it is fatal and not
+// encrypted: the server refuses the handshake.
+func fatalAlert(b []byte) (description byte, ok bool) {
+	const record, fatal = 21, 2 // the record's type, the alert's level
+	if len(b) < 7 || b[0] != record || b[1] != 3 || b[3] != 0 || b[4] != 2 || b[5] != fatal {
+		return 0, false
+	}
+	return b[6], true
+}
 
 // Ended releases everything that the session holds and logs it. Relay calls it once for each
 // session, however it ends.

@@ -20,6 +20,7 @@ var (
 	backendTraffic          = newTraffic("backend", "backend")
 	backendQueueTime        = histogram("backend_queue_seconds", "Time in queues, of connections that waited in one.", "backend")
 	backendConnectTime      = histogram("backend_connect_seconds", "Time from the choice of the backend until a server was connected, without that in queues.", "backend")
+	backendFirstByte        = histogram("backend_first_byte_seconds", "Time from the connection to a server until its first byte.", "backend")
 )
 
 // traffic are the metrics that backends and servers have alike.
@@ -68,5 +69,6 @@ func sendBackends(out output, s *snapshot) {
 		backendTraffic.send(out, &b.Traffic.Traffic, &b.Totals, b.Name)
 		sendHistogram(out, backendQueueTime, &tally.Seconds, &b.Traffic.QueueSeconds, b.Name)
 		sendHistogram(out, backendConnectTime, &tally.Seconds, &b.Traffic.ConnectSeconds, b.Name)
+		sendHistogram(out, backendFirstByte, &tally.Seconds, &b.Traffic.FirstByteSeconds, b.Name)
 	}
 }

@@ -38,6 +38,10 @@ type Metrics struct {
 	// Names is the number of server names, the most frequent ones, that are counted one by one; the
 	// others are counted together. 0 counts no names. Default: 100.
 	Names *int `json:"names,omitempty"`
+
+	// JA4 counts the JA4 fingerprints of hellos, as many as names. They cost some time for each
+	// hello.
+	JA4 bool `json:"ja4,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -70,6 +74,10 @@ func (m *Metrics) Activate() {
 		names = 0
 	}
 	frontend.ServerNames.Limit(names)
+	if !m.JA4 {
+		names = 0
+	}
+	frontend.Fingerprints.Limit(names)
 }
 
 // UnmarshalCaddyfile sets up the metrics. Syntax:
@@ -78,12 +86,14 @@ func (m *Metrics) Activate() {
 //		off
 //		haproxy_names
 //		names <number>
+//		ja4
 //	}
 func (m *Metrics) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
 	return options.Table{
 		"off":           options.Flag(&m.Off),
 		"haproxy_names": options.Flag(&m.HAProxyNames),
+		"ja4":           options.Flag(&m.JA4),
 		"names":         options.Optional(&m.Names, func(p *int) options.Option { return options.Int(p, 0, maxNames) }),
 	}.ParseBlock(d)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/syslog"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -37,6 +38,7 @@ var (
 	relayPipesMax = gauge("relay_pipes_limit", "Pipes that there may be.")
 	relaySpliced  = counter("relay_spliced_bytes_total", "Bytes that have been spliced.")
 
+	ja4Connections = counter("ja4_connections_total", "Hellos by their JA4 fingerprint, if the option ja4 is set. Only the most frequent ones are shown; the others are \"other\".", "ja4")
 	sniConnections = counter("sni_connections_total", "Connections that have ended, by the name that the client asked for. Only the most frequent names are shown; the others are \"other\".", "name")
 )
 
@@ -95,15 +97,20 @@ func sendTables(out output, _ *snapshot) {
 const otherNames = "other"
 
 func sendNames(out output, _ *snapshot) {
-	counts, other := frontend.ServerNames.All()
+	sendMostFrequent(out, sniConnections, &frontend.ServerNames)
+	sendMostFrequent(out, ja4Connections, &frontend.Fingerprints)
+}
+
+func sendMostFrequent(out output, m *metric, names *tally.Names) {
+	counts, other := names.All()
 	for name, n := range counts {
 		if name == otherNames { // a client may ask for it
 			other += n
 			continue
 		}
-		send(out, sniConnections, n, name)
+		send(out, m, n, name)
 	}
 	if len(counts) > 0 {
-		send(out, sniConnections, other, otherNames)
+		send(out, m, other, otherNames)
 	}
 }

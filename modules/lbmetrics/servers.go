@@ -3,6 +3,8 @@
 package lbmetrics
 
 import (
+	"strconv"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -19,6 +21,7 @@ var (
 	serverWeight           = gauge("server_weight", "Weight in effect, less during slow start.", ofServer...)
 	serverConnectErrors    = counter("server_connect_errors_total", "Attempts to connect that have failed.", ofServer...)
 	serverTraffic          = newTraffic("server", ofServer...)
+	serverAlerts           = counter("server_alerts_total", "Sessions that the server refused by a fatal TLS alert, by its number: 40 is handshake_failure.", append(ofServer, "alert")...)
 	serverChecks           = counter("server_checks_total", "Health checks that have ended, by result.", append(ofServer, "result")...)
 	serverCheckTime        = gauge("server_check_seconds", "Duration of the last health check.", ofServer...)
 	serverCheckStatus      = gauge("server_check_status", "1 for the code of the last health check.", append(ofServer, "code")...)
@@ -64,6 +67,9 @@ func sendServer(out output, backend string, s *pool.ServerStatus) {
 	send(out, serverWeight, float64(s.Share)/pool.Scale, backend, name)
 	send(out, serverConnectErrors, s.Failed, backend, name)
 	serverTraffic.send(out, &s.Traffic, &s.Totals, backend, name)
+	for alert, n := range s.Traffic.Alerts {
+		send(out, serverAlerts, n, backend, name, strconv.Itoa(int(alert)))
+	}
 	send(out, serverDowns, s.Downs, backend, name)
 	send(out, serverDownTime, s.DownTime.Seconds(), backend, name)
 	sendTime(out, serverLastChange, s.Since, backend, name)

@@ -22,12 +22,24 @@ type Traffic struct {
 	ClientAborts, ServerAborts uint64
 
 	Queue, Connect, Total Times
+
+	// Alerts are the numbers of sessions that the server refused by a fatal TLS alert, by its
+	// description.
+	Alerts map[byte]uint64
+}
+
+// CountAlert counts a session that the server refused by an alert.
+func (t *Traffic) CountAlert(description byte) {
+	if t.Alerts == nil {
+		t.Alerts = make(map[byte]uint64)
+	}
+	t.Alerts[description]++
 }
 
 // BackendTraffic is the Traffic of a backend, and more of its times.
 type BackendTraffic struct {
 	Traffic
-	QueueSeconds, ConnectSeconds tally.Histogram
+	QueueSeconds, ConnectSeconds, FirstByteSeconds tally.Histogram
 }
 
 // Add adds the counts of another lane.
@@ -42,6 +54,12 @@ func (t *Traffic) Add(o *Traffic) {
 	t.Queue.add(&o.Queue)
 	t.Connect.add(&o.Connect)
 	t.Total.add(&o.Total)
+	for alert, n := range o.Alerts {
+		if t.Alerts == nil {
+			t.Alerts = make(map[byte]uint64)
+		}
+		t.Alerts[alert] += n
+	}
 }
 
 // Add adds the counts of another lane.
@@ -49,6 +67,7 @@ func (t *BackendTraffic) Add(o *BackendTraffic) {
 	t.Traffic.Add(&o.Traffic)
 	t.QueueSeconds.Add(&o.QueueSeconds)
 	t.ConnectSeconds.Add(&o.ConnectSeconds)
+	t.FirstByteSeconds.Add(&o.FirstByteSeconds)
 }
 
 // timesWindow is the number of times, the last ones of a lane, that an average is about. HAProxy

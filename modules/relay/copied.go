@@ -94,7 +94,7 @@ func (s *copied) copyDirection(from, to *peer) {
 		if n > 0 {
 			from.gaveGrace = false
 			if from.touch(time.Now()); from.side == Server {
-				s.noteAnswer()
+				s.noteAnswer(buf[:n])
 			}
 			if !s.deliver(from, to, buf[:n]) {
 				return
@@ -108,10 +108,10 @@ func (s *copied) copyDirection(from, to *peer) {
 }
 
 // noteAnswer tells the owner that the server has sent something, once.
-func (s *copied) noteAnswer() {
+func (s *copied) noteAnswer(first []byte) {
 	if !s.server.answered {
 		s.server.answered = true
-		s.owner.Answered()
+		answered(s.owner, first)
 	}
 }
 

@@ -92,7 +92,7 @@ func (c *heldConn) readMore() (final bool, err error) {
 	c.undecided.bytes = append(c.undecided.bytes, b[:n]...)
 	if n > 0 {
 		c.copied.server.touch(time.Now())
-		c.copied.noteAnswer()
+		c.copied.noteAnswer(b[:n])
 	}
 	switch {
 	case err == nil || n > 0: // an error comes again

@@ -50,7 +50,7 @@ func (s *Session) receiveHeld(sh *shard, now int64) {
 		case n > 0:
 			from.put(readable, n == len(room) || from.has(nearEnd))
 			from.active.Store(now)
-			s.noteAnswer()
+			s.noteAnswer(room[:n])
 			h.bytes = append(h.bytes, room[:n]...)
 			s.inspectHeld(sh, false, now)
 		case err == nil:
@@ -82,9 +82,9 @@ func (s *Session) checkHeld(now int64) {
 }
 
 // noteAnswer tells the owner that the server has sent something, once.
-func (s *Session) noteAnswer() {
+func (s *Session) noteAnswer(first []byte) {
 	if es := &s.engine; !es.answered {
 		es.answered = true
-		s.owner().Answered()
+		answered(s.owner(), first)
 	}
 }

@@ -132,8 +132,8 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 		return 0, err
 	}
 	from.active.Store(now)
-	if of == Server {
-		s.noteAnswer()
+	if of == Server && !es.answered {
+		s.noteAnswer(sh.buffer[:min(n, bufferSize)]) // the first bytes pass no pipe
 	}
 	if h == nil {
 		from.put(bulk, n == bufferSize)

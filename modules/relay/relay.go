@@ -91,6 +91,22 @@ type Owner interface {
 	Ended(Result)
 }
 
+// AnswerReader is an Owner that looks at the first bytes of the server.
+type AnswerReader interface {
+	// AnsweredWith is called in place of Answered, with the bytes that the first read has returned. It
+	// must not keep or change them.
+	AnsweredWith(first []byte)
+}
+
+// answered tells an owner that the server has sent its first bytes.
+func answered(o Owner, first []byte) {
+	if r, ok := o.(AnswerReader); ok {
+		r.AnsweredWith(first)
+		return
+	}
+	o.Answered()
+}
+
 // Options are the timeouts of a session. The zero value has none. Sessions share Options: they must
 // not change.
 type Options struct {

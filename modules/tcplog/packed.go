@@ -95,11 +95,16 @@ type Facts struct {
 }
 
 // Facts returns fields of the record, which may be packed. It is faster than unpacking it.
-func (r *Record) Facts() (f Facts) {
+func (r *Record) Facts() Facts {
 	if len(r.AtStart) == 0 {
 		return Facts{r.Outcome, r.Uninspected, r.ServerName, r.HelloWait, r.Queue, r.Connect}
 	}
-	u := unpacker(unsafe.String(&r.AtStart[0], len(r.AtStart)))
+	return r.AtStart.Facts()
+}
+
+// Facts returns fields of the record, which must not be empty.
+func (p Packed) Facts() (f Facts) {
+	u := unpacker(unsafe.String(&p[0], len(p)))
 	u.text() // the protocols of ALPN
 	u.skipAddr()
 	u.skipAddr()
