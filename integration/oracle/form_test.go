@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -29,12 +30,42 @@ func (c *caddy) inForm(dir string, env []string) (file string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("adapting haproxy.cfg: %w", err)
 	}
+	if !sendsToRig(adapted, env) {
+		if adapted, err = loggedAtEnd(adapted); err != nil {
+			return "", err
+		}
+	}
 	text, err := reformed(adapted, form)
 	if err != nil {
 		return "", err
 	}
 	file = filepath.Join(dir, "caddy.json")
 	return file, os.WriteFile(file, text, 0o600)
+}
+
+// sendsToRig reports whether a configuration has the rig's log as a target. A found file has not.
+func sendsToRig(config []byte, env []string) bool {
+	return slices.ContainsFunc(env, func(v string) bool {
+		number, ok := strings.CutPrefix(v, "log=")
+		return ok && bytes.Contains(config, []byte(":"+number))
+	})
+}
+
+// loggedAtEnd returns a configuration in which each connection has a line, at its end.
+func loggedAtEnd(config []byte) ([]byte, error) {
+	var all object
+	if err := json.Unmarshal(config, &all); err != nil {
+		return nil, err
+	}
+	apps, _ := all["apps"].(object)
+	app, _ := apps["passthrough"].(object)
+	frontends, _ := app["frontends"].(object)
+	for _, f := range frontends {
+		for _, option := range []string{"log_format", "log_as_soon_as", "log_steps", "dontlognull", "dontlog_normal"} {
+			delete(f.(object), option)
+		}
+	}
+	return json.Marshal(all)
 }
 
 // reformed returns a configuration with its frontends in a form.

@@ -9,7 +9,8 @@ import (
 )
 
 // emitLineOptions returns the options about the log of a frontend that has a target for it. HAProxy
-// writes the line of a connection as soon as everything in its format is known.
+// writes the line of a connection as soon as everything in its format is known, and without a
+// format when it accepts the connection.
 func (p *proxy) emitLineOptions() (l l4passthrough.Logging) {
 	o := &p.logging
 	if len(p.targets) == 0 {
@@ -20,7 +21,9 @@ func (p *proxy) emitLineOptions() (l l4passthrough.Logging) {
 		DontLogNull: o.nullNo, DontLogNormal: o.normalNo, LogSeparateErrors: o.separate,
 	}
 	switch {
+	case !o.tcplog && o.format.text == "" && len(o.steps) > 0:
 	case !o.tcplog && o.format.text == "":
+		l.LogFormat, l.LogAsSoonAs = connectFormat, "accepted"
 	case len(o.steps) > 0:
 	case o.asap || !o.tcplog && !o.format.atEnd && !o.structured.atEnd:
 		l.LogAsSoonAs = "connected"

@@ -61,10 +61,10 @@ func (t *translation) emitBind(p *proxy, b *bind, of part, id int) *l4passthroug
 	if of.network == "durable" { // the default network
 		made.Address = of.address()
 	}
-	if t.idsUsed {
+	made.AcceptProxy = b.headerSources()
+	if t.idsUsed || made.AcceptProxy != nil && len(p.targets) > 0 { // for lines about invalid headers
 		made.Name = b.name
 	}
-	made.AcceptProxy = b.headerSources()
 	if b.Family == haproxyfile.Unix {
 		made.Mode = b.mode
 	}

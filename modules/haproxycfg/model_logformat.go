@@ -33,10 +33,11 @@ type lineFormat struct {
 }
 
 const (
-	clfFormat    = `%{+Q}o %{-Q}ci - - [%T] "TCP " 000 %B "" "" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %tsc %ac %fc %bc %sc %rc %sq %bq "" "" `
-	noteLogSteps = "the steps request and response have no line, as in HAProxy's mode tcp"
-	noteNoFetch  = "it is logged as '-'"
-	noValue      = "[var(txn.not_available)]"
+	clfFormat     = `%{+Q}o %{-Q}ci - - [%T] "TCP " 000 %B "" "" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %tsc %ac %fc %bc %sc %rc %sq %bq "" "" `
+	connectFormat = "Connect from %ci:%cp to %fi:%fp (%f/TCP)"
+	noteLogSteps  = "the steps request and response have no line, as in HAProxy's mode tcp"
+	noteNoFetch   = "it is logged as '-'"
+	noValue       = "[var(txn.not_available)]"
 )
 
 // setLogFormat reads a format into one of the fields of logging.

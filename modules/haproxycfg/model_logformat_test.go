@@ -15,6 +15,8 @@ func TestLogging(t *testing.T) {
 	const log = "log 192.0.2.1:514 local0\n"
 	for _, c := range []struct{ lines, want string }{
 		{`log-format "%ci %B"`, `{}`}, // there is no target
+		{log, `{"log_format": "Connect from %ci:%cp to %fi:%fp (%f/TCP)", "log_as_soon_as": "accepted"}`},
+		{log + "option logasap", `{"log_format": "Connect from %ci:%cp to %fi:%fp (%f/TCP)", "log_as_soon_as": "accepted"}`},
 		{log + "option tcplog", `{}`},
 		{log + "option tcplog\noption logasap", `{"log_as_soon_as": "connected"}`},
 		{log + "option httplog", `{}`},
