@@ -114,6 +114,8 @@ func (c *connection) noteHello() {
 	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
 		c.record.SetHello(hello)
 		c.f.countHello(hello)
+		c.record.HelloSize = hello.Len()
+		c.noteFingerprints()
 	}
 	c.record.HelloWait = time.Since(c.accepted)
 }

@@ -35,6 +35,19 @@ func (c *connection) noteListener() {
 	c.record.Listener = name
 }
 
+// noteFingerprints records the fingerprints of the hello, if they are to be logged.
+func (c *connection) noteFingerprints() {
+	if c.f.Log == nil {
+		return
+	}
+	if c.f.Log.Fingerprints.JA3 {
+		c.record.JA3 = c.hello.JA3()
+	}
+	if c.f.Log.Fingerprints.JA4 {
+		c.record.JA4 = c.hello.JA4()
+	}
+}
+
 // logAccepted writes the line of a connection that rules about addresses have let through, if there
 // is one.
 func (c *connection) logAccepted() {

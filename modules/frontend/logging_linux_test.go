@@ -129,3 +129,29 @@ func TestLogSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestServersFirstBytes logs what a server answers to the hello.
+func TestServersFirstBytes(t *testing.T) {
+	answers := map[string][]byte{
+		"40 handshake_failure": {21, 3, 3, 0, 2, 2, 40},
+		"":                     append([]byte{22, 3, 3, 0, 50, 2, 0, 0, 46, 3, 3}, make([]byte, 40)...),
+	}
+	hello := hellotest.Hello(t, "a.example.test")
+	for name, serve := range ways {
+		for alert, answer := range answers {
+			server := programs.Listen(t, time.Minute, func(c *net.TCPConn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = c.Write(answer)
+			})
+			app := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}]}`, server)})
+			options := &tcplog.Options{Steps: tcplog.AtEnd, Fingerprints: tcplog.Fingerprints{JA4: true}}
+			f, logged := frontendTo(app, "web", Config{InspectDelay: time.Minute, MaxHello: 65536, Log: options})
+			calls(t, f, serve, []clientDoes{sends(hello), finishes})
+			fields := linesOf(t, f, logged)[0].ContextMap()
+			version := map[string]string{"": "1.2"}[alert]
+			if fields["server_alert"] != alert || fields["server_tls_version"] != version || fields["hello_size"] != int64(len(hello)-9) || fields["ja3"] != "" || len(fields["ja4"].(string)) < 30 {
+				t.Errorf("%s, %q: %v", name, alert, fields)
+			}
+		}
+	}
+}

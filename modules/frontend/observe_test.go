@@ -131,26 +131,3 @@ func BenchmarkCount(b *testing.B) {
 		})
 	}
 }
-
-// A fatal alert is one that is not encrypted, and in a record of its own.
-func TestFatalAlert(t *testing.T) {
-	for bytes, want := range map[string]int{
-		"\x15\x03\x03\x00\x02\x02\x28":     40,
-		"\x15\x03\x01\x00\x02\x02\x70more": 112,
-		"\x15\x03\x03\x00\x02\x01\x70":     -1, // a warning
-		"\x15\x03\x03\x00\x13\x02\x28":     -1, // encrypted
-		"\x16\x03\x03\x00\x02\x02\x28":     -1,
-		"\x15\x03\x03\x00\x02\x02":         -1,
-		"":                                 -1,
-		"HTTP/1.1 400 Bad Request\r\n\r\n": -1,
-		"\x15\x02\x03\x00\x02\x02\x28":     -1,
-	} {
-		got := -1
-		if alert, ok := fatalAlert([]byte(bytes)); ok {
-			got = int(alert)
-		}
-		if got != want {
-			t.Errorf("%q: alert %d, want %d", bytes, got, want)
-		}
-	}
-}

@@ -84,15 +84,32 @@ func (s *session) begin(c *connection) {
 		meter.add(s)
 	}
 	var room [264]byte
-	s.packed = offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
+	s.packed = offheap.Put(r.AppendPacked(appendAccepted(room[:0], c.accepted)))
+}
+
+// packedHead is the number of bytes in front of a session's packed record: the microseconds from
+// epoch to accept in six bytes, and what AnsweredWith writes.
+const packedHead = 8
+
+func appendAccepted(b []byte, accepted time.Time) []byte {
+	return binary.LittleEndian.AppendUint64(b, uint64(accepted.Sub(epoch).Microseconds())&(1<<48-1))
+}
+
+// cutAccepted returns the time of accept and the record.
+func cutAccepted(began []byte) (time.Time, []byte) {
+	micro := int64(binary.LittleEndian.Uint64(began)<<16) >> 16
+	return epoch.Add(time.Duration(micro) * time.Microsecond), began[packedHead:]
 }
 
 // record returns the record as it was when the connection became a session, and the time of
 // accept. They share memory with the session and must not be used after Ended has freed it.
 func (s *session) record() (tcplog.Record, time.Time) {
 	server, began := s.lease.Server, s.packed.Bytes()
-	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, AtStart: began[8:]},
-		epoch.Add(time.Duration(binary.NativeEndian.Uint64(began)))
+	accepted, packed := cutAccepted(began)
+	return tcplog.Record{
+		Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, AtStart: packed,
+		ServerVersion: began[6], ServerAlert: began[7],
+	}, accepted
 }
 
 // LeaseEvicted ends the session. It gives no reason: the reason for an eviction is an End of its
@@ -113,27 +130,20 @@ func (s *session) Answered() { s.lease.Answered() }
 func (s *session) AnsweredWith(first []byte) {
 	s.Answered()
 	packed := s.packed.Bytes()
-	facts := tcplog.Packed(packed[8:]).Facts()
+	version, alert := clienthello.ParseServer(first)
+	packed[6], packed[7] = byte(version), alert // the high byte of TLS versions is 3
+	accepted, record := cutAccepted(packed)
+	facts := tcplog.Packed(record).Facts()
 	if facts.HelloWait < 0 || facts.Connect < 0 {
 		return
 	}
-	connected := time.Duration(binary.NativeEndian.Uint64(packed)) + facts.HelloWait + max(facts.Queue, 0) + facts.Connect
+	connected := accepted.Sub(epoch) + facts.HelloWait + max(facts.Queue, 0) + facts.Connect
 	l := tally.Enter()
 	defer l.Leave()
 	s.traffic.In(l).FirstByteSeconds.Observe(&tally.Seconds, max(0, time.Since(epoch)-connected).Seconds())
-	if alert, ok := fatalAlert(first); ok && facts.Outcome == clienthello.Found {
-		s.lease.Server.Traffic().In(l).CountAlert(alert)
+	if alert != 0 && facts.Outcome == clienthello.Found {
+		s.lease.Server.Traffic().In(l).CountAlert(alert - 1)
 	}
-}
-
-// fatalAlert returns the description of the TLS alert that bytes begin with, if it is fatal and not
-// encrypted: the server refuses the handshake.
-func fatalAlert(b []byte) (description byte, ok bool) {
-	const record, fatal = 21, 2 // the record's type, the alert's level
-	if len(b) < 7 || b[0] != record || b[1] != 3 || b[3] != 0 || b[4] != 2 || b[5] != fatal {
-		return 0, false
-	}
-	return b[6], true
 }
 
 // Ended releases everything that the session holds and logs it. Relay calls it once for each

@@ -60,6 +60,7 @@ import (
 //		log_format|log_format_sd|error_log_format <format>
 //		log_as_soon_as accepted|connected
 //		log_steps accepted|connected|closed…
+//		log_fingerprints ja3|ja4…
 //		dontlognull
 //		dontlog_normal
 //		log_separate_errors

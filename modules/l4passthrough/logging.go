@@ -44,6 +44,9 @@ type Logging struct {
 	// connected, closed. It is HAProxy's log-steps. Default: closed.
 	LogSteps []string `json:"log_steps,omitempty"`
 
+	// LogFingerprints are the fingerprints of the hello in the log: ja3, ja4.
+	LogFingerprints []string `json:"log_fingerprints,omitempty"`
+
 	// DontLogNull leaves out connections whose client has sent nothing. It is HAProxy's option
 	// dontlognull.
 	DontLogNull bool `json:"dontlognull,omitempty"`
@@ -62,7 +65,7 @@ var logSteps = map[string]tcplog.Step{"accepted": tcplog.Accepted, "connected": 
 
 // isSet reports whether there is any option about the log.
 func (l *Logging) isSet() bool {
-	return l.LogFormat != "" || l.LogFormatSD != "" || l.ErrorLogFormat != "" || l.LogAsSoonAs != "" || len(l.LogSteps) > 0 ||
+	return l.LogFormat != "" || l.LogFormatSD != "" || l.ErrorLogFormat != "" || l.LogAsSoonAs != "" || len(l.LogSteps) > 0 || len(l.LogFingerprints) > 0 ||
 		l.DontLogNull || l.DontLogNormal || l.LogSeparateErrors
 }
 
@@ -89,6 +92,12 @@ func (h *Handler) compileLogging() (*tcplog.Options, error) {
 			return nil, h.at(f.word, 0, fmt.Errorf("%s %q: %w", f.word, f.text, err))
 		}
 		*f.of = format
+	}
+	for _, name := range l.LogFingerprints {
+		if err := options.ValidateWord("log_fingerprints", name, []string{"ja3", "ja4"}); err != nil {
+			return nil, err
+		}
+		o.Fingerprints.JA3, o.Fingerprints.JA4 = o.Fingerprints.JA3 || name == "ja3", o.Fingerprints.JA4 || name == "ja4"
 	}
 	return o, l.setSteps(o)
 }
@@ -166,6 +175,7 @@ func (h *Handler) logOptions() options.Table {
 		"error_log_format":    h.noteLine("error_log_format", logFormat(&h.ErrorLogFormat)),
 		"log_as_soon_as":      options.OneOf(&h.LogAsSoonAs, []string{"accepted", "connected"}),
 		"log_steps":           options.Texts(&h.LogSteps),
+		"log_fingerprints":    options.Texts(&h.LogFingerprints),
 		"dontlognull":         options.Flag(&h.DontLogNull),
 		"dontlog_normal":      options.Flag(&h.DontLogNormal),
 		"log_separate_errors": options.Flag(&h.LogSeparateErrors),

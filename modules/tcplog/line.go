@@ -29,6 +29,8 @@ const (
 	entryEndedBy
 	entryStep
 	entrySeverity
+	entryServerVersion
+	entryServerAlert
 	entryHead // their number
 )
 
@@ -36,7 +38,7 @@ const (
 // length.
 func appendEntry(b []byte, at time.Time, r *Record, step Step, severity Severity) []byte {
 	start := len(b)
-	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy), byte(step), byte(severity))
+	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy), byte(step), byte(severity), r.ServerVersion, r.ServerAlert)
 	b = binary.AppendVarint(b, at.UnixNano())
 	if len(r.AtStart) == 0 {
 		b = r.AppendPacked(b)
@@ -63,7 +65,7 @@ func cutEntry(entries string) (first, rest string) {
 func (e *entry) record() Record {
 	u := unpacker(e.text)
 	head := u.take(entryHead)
-	r := Record{End: End(head[entryEnd]), EndedBy: relay.Side(head[entryEndedBy])}
+	r := Record{End: End(head[entryEnd]), EndedBy: relay.Side(head[entryEndedBy]), ServerVersion: head[entryServerVersion], ServerAlert: head[entryServerAlert]}
 	u.number() // the time
 	r.unpack(&u)
 	r.Duration, r.In, r.Out = time.Duration(u.number()), u.number(), u.number()
@@ -119,6 +121,13 @@ func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 		version = clienthello.VersionName(r.Version)
 	}
 	line.AddString("tls_version", version)
+	line.AddInt64("hello_size", int64(r.HelloSize))
+	if e.log != nil && e.log.format != nil && e.log.format.Fingerprints.any() {
+		line.AddString("ja3", r.JA3)
+		line.AddString("ja4", r.JA4)
+	}
+	line.AddString("server_tls_version", r.serverVersion())
+	line.AddString("server_alert", r.serverAlert())
 	addSeconds(line, "hello_wait", r.HelloWait)
 	addSeconds(line, "queue_time", r.Queue)
 	addSeconds(line, "connect_time", r.Connect)

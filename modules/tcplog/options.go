@@ -43,10 +43,18 @@ type Options struct {
 	// Incomplete writes a plus sign before numbers that may grow after the line.
 	Incomplete bool
 
+	// Fingerprints are those of hellos that lines of other encoders have.
+	Fingerprints Fingerprints
+
 	// SkipSilent leaves out connections whose client has sent nothing, and SkipNormal those without an
 	// error. SeparateErrors makes lines about errors of severity err.
 	SkipSilent, SkipNormal, SeparateErrors bool
 }
+
+// Fingerprints says which fingerprints of hellos are logged.
+type Fingerprints struct{ JA3, JA4 bool }
+
+func (f Fingerprints) any() bool { return f.JA3 || f.JA4 }
 
 // AtEnd are the Steps of connections that are logged at their end.
 var AtEnd = [stepCount]bool{Closed: true}

@@ -37,7 +37,7 @@ func (r *Record) AppendPacked(b []byte) []byte {
 	// These come first: entry.write reads no further.
 	b = appendAddr(appendAddr(appendText(b, string(r.ALPN)), r.Client), r.Local)
 	b = append(b, byte(r.Outcome), flags, byte(r.Version), byte(r.Version>>8))
-	for _, n := range [...]int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
+	for _, n := range [...]int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries), int64(r.HelloSize)} {
 		b = binary.AppendVarint(b, n)
 	}
 	b = appendText(appendText(b, r.Address), r.ServerName)
@@ -45,7 +45,7 @@ func (r *Record) AppendPacked(b []byte) []byte {
 		b = appendText(appendText(appendAddr(b, r.Peer), r.Authority), r.UniqueID)
 	}
 	if r.isFormatted() {
-		b = appendText(appendText(appendAddr(binary.AppendVarint(b, r.Number), r.Source), r.Values), r.Listener)
+		b = appendText(appendText(appendText(appendText(appendAddr(binary.AppendVarint(b, r.Number), r.Source), r.Values), r.Listener), r.JA3), r.JA4)
 	}
 	return b
 }
@@ -64,7 +64,7 @@ func (r *Record) isProxied() bool {
 
 // isFormatted reports whether the fields are set that only formats have.
 func (r *Record) isFormatted() bool {
-	return r.Number != 0 || r.Values != "" || r.Source != Addr{} || r.Listener != ""
+	return r.Number != 0 || r.Values != "" || r.Source != Addr{} || r.Listener != "" || r.JA3 != "" || r.JA4 != ""
 }
 
 // unpack sets the fields that AppendPacked has packed.
@@ -76,12 +76,13 @@ func (r *Record) unpack(u *unpacker) {
 	r.Accepted = time.UnixMicro(u.number())
 	r.HelloWait, r.Queue, r.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
 	r.ServerQueue, r.BackendQueue, r.Retries = int(u.number()), int(u.number()), int(u.number())
+	r.HelloSize = int(u.number())
 	r.Address, r.ServerName = u.text(), u.text()
 	if head[1]&4 != 0 {
 		r.Peer, r.Authority, r.UniqueID = u.addr(), u.text(), u.text()
 	}
 	if head[1]&8 != 0 {
-		r.Number, r.Source, r.Values, r.Listener = u.number(), u.addr(), u.text(), u.text()
+		r.Number, r.Source, r.Values, r.Listener, r.JA3, r.JA4 = u.number(), u.addr(), u.text(), u.text(), u.text(), u.text()
 	}
 	r.Severity = Severity(head[1] >> 4)
 }
@@ -112,7 +113,7 @@ func (p Packed) Facts() (f Facts) {
 	f.Outcome, f.Uninspected = clienthello.Outcome(head[0]), head[1]&1 != 0
 	u.length() // the time of accept
 	f.HelloWait, f.Queue, f.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
-	for range 3 {
+	for range 4 { // places in queues, retries, the size of the hello
 		u.length()
 	}
 	u.text() // the server's address

@@ -50,7 +50,7 @@ func TestPackedRecordLogsSameLine(t *testing.T) {
 
 // atTheEnd lists the fields of a record that are set when a session ends, or that all sessions of
 // a frontend and a backend share.
-var atTheEnd = []string{"Frontend", "Backend", "Server", "Duration", "In", "Out", "ActConn", "FEConn", "BEConn", "SrvConn", "End", "EndedBy", "Error", "EndValues"}
+var atTheEnd = []string{"Frontend", "Backend", "Server", "Duration", "In", "Out", "ActConn", "FEConn", "BEConn", "SrvConn", "End", "EndedBy", "Error", "EndValues", "ServerVersion", "ServerAlert"}
 
 // No field of a record is lost during its session, nor in the queue.
 func TestEveryFieldIsPacked(t *testing.T) {

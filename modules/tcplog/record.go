@@ -55,6 +55,15 @@ type Record struct {
 	// queue of a server or of the backend. 0: it was not queued.
 	ServerQueue, BackendQueue int
 
+	// HelloSize is the length of the hello in bytes, without headers; 0 without one.
+	HelloSize int
+
+	// JA3 and JA4 are the hello's fingerprints, if they are to be logged.
+	JA3, JA4 string
+
+	// ServerVersion and ServerAlert are from the first bytes of the server; see ServerTLS.
+	ServerVersion, ServerAlert uint8
+
 	In, Out      int64 // bytes from the client, bytes to the client
 	Retries      int
 	Redispatched bool // a retry went to another server

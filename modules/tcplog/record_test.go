@@ -68,7 +68,7 @@ func TestLineOfASession(t *testing.T) {
 	r.End, r.EndedBy, r.Error, r.In, r.Out = ServerReset, relay.Server, "connection reset by peer", 517, 1<<33
 	want := `{"level":"info","msg":"session","frontend":"tls","backend":"web","server":"s2","server_address":"10.0.0.2:443",` +
 		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","peer":"","accepted":1790000000.123456,"outcome":"hello","sni":"www.example.test","authority":"","unique_id":"","alpn":["h2","http/1.1"],` +
-		`"tls_version":"1.3","hello_wait":0.0015,"queue_time":1,"connect_time":2,"duration":60,"server_queue":2,"backend_queue":30,"bytes_in":517,"bytes_out":8589934592,` +
+		`"tls_version":"1.3","hello_size":0,"server_tls_version":"","server_alert":"","hello_wait":0.0015,"queue_time":1,"connect_time":2,"duration":60,"server_queue":2,"backend_queue":30,"bytes_in":517,"bytes_out":8589934592,` +
 		`"retries":1,"redispatched":true,"actconn":4,"feconn":3,"beconn":2,"srv_conn":1,"termination":"SD","end":"server_reset","ended_by":"server","error":"connection reset by peer"}` + "\n"
 	if got := written(t, r); got != want {
 		t.Errorf("got  %swant %s", got, want)
@@ -81,7 +81,7 @@ func TestLineOfARefusal(t *testing.T) {
 	r.Outcome, r.End, r.Accepted = clienthello.NotTLS, Refused, time.Unix(1, 0)
 	want := `{"level":"info","msg":"session","frontend":"tls","backend":"","server":"","server_address":"",` +
 		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","peer":"","accepted":1,"outcome":"not_tls","sni":"","authority":"","unique_id":"","alpn":[],` +
-		`"tls_version":"","hello_wait":-1,"queue_time":-1,"connect_time":-1,"duration":0,"server_queue":0,"backend_queue":0,"bytes_in":0,"bytes_out":0,` +
+		`"tls_version":"","hello_size":0,"server_tls_version":"","server_alert":"","hello_wait":-1,"queue_time":-1,"connect_time":-1,"duration":0,"server_queue":0,"backend_queue":0,"bytes_in":0,"bytes_out":0,` +
 		`"retries":0,"redispatched":false,"actconn":0,"feconn":0,"beconn":0,"srv_conn":0,"termination":"PR","end":"refused","ended_by":"proxy","error":""}` + "\n"
 	if got := written(t, r); got != want {
 		t.Errorf("got  %swant %s", got, want)
