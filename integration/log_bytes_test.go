@@ -6,11 +6,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -112,6 +112,7 @@ func TestBytesInTheLog(t *testing.T) {
 	}
 }`, address)+log("object", "file "+object)+log("console", "file "+console+"\n format console")+log("sent", "syslog "+conn.LocalAddr().String()+" {\n format raw\n }"), "")
 	clients := byteClients()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	for _, c := range clients {
 		speak(address, c.raw(), 1<<20, false)
 		b := make([]byte, 65536)
@@ -123,19 +124,16 @@ func TestBytesInTheLog(t *testing.T) {
 		checkFields(t, b[:n], c)
 	}
 	for _, file := range []string{object, console} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bytes.SplitAfter(bytes.TrimSpace(text), []byte("\n"))
+		lines := awaitLines(t, file, len(clients))
 		if len(lines) != len(clients) {
-			t.Errorf("%d lines of %d clients:\n%s", len(lines), len(clients), text)
+			t.Errorf("%d lines of %d clients: %q", len(lines), len(clients), lines)
 			continue
 		}
 		for i, line := range lines {
-			line = line[max(0, bytes.IndexByte(line, '{')):] // without the colored columns of the console
-			checkLine(t, line)
-			checkFields(t, line, clients[i])
+			// The console has colored columns before the object.
+			object := []byte(line[max(0, strings.IndexByte(line, '{')):])
+			checkLine(t, object)
+			checkFields(t, object, clients[i])
 		}
 	}
 }

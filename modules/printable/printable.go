@@ -18,7 +18,18 @@ import (
 func Text(text string) string {
 	for i := range len(text) {
 		if isEscaped(text[i]) {
-			return escaped(text, i)
+			return escaped(text, i, `\`)
+		}
+	}
+	return text
+}
+
+// Message returns a message with escapes, but not of backslashes: messages quote the texts that
+// they repeat.
+func Message(text string) string {
+	for i := range len(text) {
+		if text[i] != '\\' && isEscaped(text[i]) {
+			return escaped(text, i, "")
 		}
 	}
 	return text
@@ -27,13 +38,14 @@ func Text(text string) string {
 // isEscaped reports whether a byte needs an escape, or a closer look.
 func isEscaped(c byte) bool { return c < ' ' || c > '~' || c == '\\' }
 
-// escaped returns the text with escapes. Up to an index it needs no escape.
-func escaped(text string, from int) string {
+// escaped returns the text with escapes, also for printable characters that are listed. Up to an
+// index it needs no escape.
+func escaped(text string, from int, also string) string {
 	b := append(make([]byte, 0, len(text)+32), text[:from]...)
 	for rest := text[from:]; rest != ""; {
 		r, size := utf8.DecodeRuneInString(rest)
 		valid := r != utf8.RuneError || size > 1
-		if valid && r != '\\' && unicode.IsPrint(r) {
+		if valid && unicode.IsPrint(r) && !strings.ContainsRune(also, r) {
 			b = append(b, rest[:size]...)
 		} else {
 			for _, c := range []byte(rest[:size]) {

@@ -35,6 +35,16 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestMessage(t *testing.T) {
+	for text, want := range map[string]string{
+		`host "a\n": not found`: `host "a\n": not found`, "": "", "two\nlines": `two\x0alines`, "\\\xff\u202e": `\\xff\xe2\x80\xae`, "bücher": "bücher",
+	} {
+		if got := Message(text); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestBytesOfOtherText(t *testing.T) {
 	for text, want := range map[string]string{`a\b`: `a\b`, `\x`: `\x`, `\x4`: `\x4`, `\xg0`: `\xg0`, `\\x41`: `\A`, `\X41`: `\X41`, `\x4A`: "J"} {
 		if got := Bytes(text); string(got) != want {

@@ -145,7 +145,7 @@ func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	line.AddString("termination", r.End.Letters())
 	line.AddString("end", r.End.String())
 	line.AddString("ended_by", r.EndedBy.String())
-	line.AddString("error", printable.Text(r.Error))
+	line.AddString("error", printable.Message(r.Error))
 	return nil
 }
 
