@@ -212,11 +212,11 @@ func say2(t *testing.T, address, raw string) net.Conn {
 }
 
 // TestPrometheus lets Prometheus scrape a process with traffic: each query of the dashboard, of the
-// recording rules and of the alerts gives data.
+// recording rules, of the alerts, and of a dashboard for HAProxy gives data.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	config, address := busyConfig(t)
 	p := start(t, config+sessionsTo("syslog "+listenUDP(t).LocalAddr().String()), "")
 	prometheus := startPrometheus(t, p.admin)
-	prometheus.answersAll(t, monitoring.Queries(), func() { beBusy(t, address) })
+	prometheus.answersAll(t, append(monitoring.Queries(), exporterQueries()...), func() { beBusy(t, address) })
 }

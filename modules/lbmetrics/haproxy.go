@@ -96,6 +96,7 @@ func sendHAProxy(out output, s *snapshot) {
 		sendHAProxyBackend(out, &s.backends[i])
 	}
 	sendHAProxyTables(out)
+	sendExporter(out, s)
 }
 
 // since returns the whole seconds since a time, or since the process began if it is zero.

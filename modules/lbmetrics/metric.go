@@ -18,6 +18,7 @@ type metric struct {
 	name, help string
 	kind       prometheus.ValueType
 	labels     []string
+	also       string // one more label, with the value of the first one; or empty
 	desc       *prometheus.Desc
 }
 
@@ -25,7 +26,12 @@ type metric struct {
 var ours []*metric
 
 func newMetric(kind prometheus.ValueType, name, help string, labels []string) *metric {
-	return &metric{name, help, kind, labels, prometheus.NewDesc(name, help, labels, nil)}
+	m := &metric{name: name, help: help, kind: kind, labels: labels, also: exporterLabel(name)}
+	if m.also != "" {
+		labels = append(slices.Clone(labels), m.also)
+	}
+	m.desc = prometheus.NewDesc(name, help, labels, nil)
+	return m
 }
 
 func add(kind prometheus.ValueType, name, help string, labels []string) *metric {
@@ -59,6 +65,9 @@ type number interface {
 
 // send sends a value. Labels may hold any bytes.
 func send[N number](out output, m *metric, v N, labels ...string) {
+	if m.also != "" {
+		labels = append(slices.Clone(labels), labels[0])
+	}
 	out <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(v), clean(labels)...)
 }
 
