@@ -36,14 +36,6 @@ var alerts = []alert{
 		quiet:  []series{{`caddy_passthrough_backend_up{instance="a",backend="web"}`, "1x13 0 1x10"}},
 	},
 	{
-		name: "PassthroughFewServers", limit: "< 0.5", wait: "2m", severity: critical,
-		value:   "(caddy_passthrough_backend_active_servers + caddy_passthrough_backend_backup_servers) / on (instance, backend) count by (instance, backend) (caddy_passthrough_server_up)",
-		summary: "More than half of the servers of backend $backend are not usable.", guide: "no-server",
-		action: "The servers that are left get all connections. If they have a common cause (a rack, a deployment, a certificate), stop it before the rest follows; until then raise their maxconn only if they can take it.",
-		labels: []string{`instance="a"`, `backend="web"`},
-		fires:  fewServers("1x30"), quiet: fewServers("2x30"),
-	},
-	{
 		name: "PassthroughServerDown", value: "caddy_passthrough_server_up", limit: "== 0", wait: "2m", severity: warning,
 		summary: "Server $backend/$server fails its health checks.", guide: "server-down",
 		action: "The log has the reason: message \"server is down\", fields reason and info. Repair the server, or set it to maintenance while you work on it.",
@@ -108,6 +100,14 @@ var alerts = []alert{
 		quiet:  []series{{`caddy_passthrough_frontend_refused_total{instance="a",frontend="tls",reason="no_match",rule=""}`, "0+1x30"}, {`caddy_passthrough_frontend_connections_total{instance="a",frontend="tls"}`, "0+100x30"}},
 	},
 	{
+		name: "PassthroughHandshakesRefused", value: refusedByAlert, limit: "> 0.05", wait: "5m", severity: warning,
+		summary: "Servers of backend $backend refuse more than 5 % of the handshakes.", guide: "handshake-refused",
+		action: "The number of the alert is in the panel and in the log, field server_alert: 112 is a server that does not have the name, 40 and 70 are clients without a common cipher or version, 80 is an error of the server. Passthrough changes neither side: compare both configurations.",
+		labels: []string{`instance="a"`, `backend="web"`},
+		fires:  []series{{`caddy_passthrough_server_alerts_total{instance="a",backend="web",server="s1",alert="112"}`, "0+10x20"}, {`caddy_passthrough_backend_connections_total{instance="a",backend="web"}`, "0+100x20"}},
+		quiet:  []series{{`caddy_passthrough_server_alerts_total{instance="a",backend="web",server="s1",alert="112"}`, "0+1x20"}, {`caddy_passthrough_backend_connections_total{instance="a",backend="web"}`, "0+100x20"}},
+	},
+	{
 		name: "PassthroughOverload", value: `max by (instance) (caddy_passthrough_overload_stage{stage!="normal"})`, limit: "> 0", wait: "1m", severity: critical,
 		summary: "$instance protects itself against overload: it refuses or delays connections.", guide: "overload",
 		action: "The panel Resources shows which resource is short. Descriptors: raise LimitNOFILE. Memory or unfinished hellos: an attack, or too many clients for this machine; see docs/limits.md.",
@@ -131,16 +131,4 @@ var alerts = []alert{
 		fires:  []series{{`caddy_passthrough_log_lines_dropped_total{instance="a"}`, "0x30"}, {`caddy_passthrough_syslog_dropped_total{instance="a",address="udp/x"}`, "0x16 5x20"}},
 		quiet:  []series{{`caddy_passthrough_log_lines_dropped_total{instance="a"}`, "3x30"}, {`caddy_passthrough_syslog_dropped_total{instance="a",address="udp/x"}`, "0x30"}},
 	},
-}
-
-// fewServers returns the series of a backend with three servers, one of them a backup that is down.
-func fewServers(active string) []series {
-	all := []series{
-		{`caddy_passthrough_backend_active_servers{instance="a",backend="web"}`, active},
-		{`caddy_passthrough_backend_backup_servers{instance="a",backend="web"}`, "0x30"},
-	}
-	for _, name := range []string{"s1", "s2", "s3"} {
-		all = append(all, series{`caddy_passthrough_server_up{instance="a",backend="web",server="` + name + `"}`, "1x30"})
-	}
-	return all
 }

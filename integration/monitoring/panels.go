@@ -80,6 +80,10 @@ var rows = []row{
 			{`sum by (backend) (rate(caddy_passthrough_backend_redispatches_total{$B}[$__rate_interval]))`, "{{backend}} redispatched"},
 		}},
 		{"Connect time", graph, "s", "Time from the verdict on the hello to the connection with a server, without queues.", quantiles("backend", "backend_connect_seconds", "$B")},
+		{"First byte of the server", graph, "s", "Time from the connection to a server until its first byte.", quantiles("backend", "backend_first_byte_seconds", "$B")},
+		{"Handshakes refused by servers", graph, "cps", "Sessions whose server answered the hello with a fatal TLS alert: 40 no common parameters, 70 no common version, 112 unknown name.", []query{
+			{`sum by (backend, server, alert) (rate(caddy_passthrough_server_alerts_total{$B}[$__rate_interval]))`, "{{backend}}/{{server}} alert {{alert}}"},
+		}},
 		{"Aborts", graph, "cps", "Sessions that a client or a server broke.", []query{
 			{`sum by (backend) (rate(caddy_passthrough_backend_client_aborts_total{$B}[$__rate_interval]))`, "{{backend}} client"},
 			{`sum by (backend) (rate(caddy_passthrough_backend_server_aborts_total{$B}[$__rate_interval]))`, "{{backend}} server"},

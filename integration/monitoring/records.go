@@ -10,10 +10,11 @@ type record struct{ name, expr string }
 
 // The recording rules that alerts use.
 const (
-	connectErrors = "instance_backend:caddy_passthrough_connect_errors:ratio_rate5m"
-	connectTime   = "instance_backend:caddy_passthrough_connect_seconds:p99_rate5m"
-	unfinished    = "instance_frontend:caddy_passthrough_hello_timeouts:ratio_rate5m"
-	unknownNames  = "instance_frontend:caddy_passthrough_unknown_names:ratio_rate5m"
+	connectErrors  = "instance_backend:caddy_passthrough_connect_errors:ratio_rate5m"
+	connectTime    = "instance_backend:caddy_passthrough_connect_seconds:p99_rate5m"
+	refusedByAlert = "instance_backend:caddy_passthrough_server_alerts:ratio_rate5m"
+	unfinished     = "instance_frontend:caddy_passthrough_hello_timeouts:ratio_rate5m"
+	unknownNames   = "instance_frontend:caddy_passthrough_unknown_names:ratio_rate5m"
 )
 
 // records are the recording rules: what alerts and long-term graphs need.
@@ -25,6 +26,8 @@ var records = []record{
 	{unfinished, ratio("instance, frontend", `frontend_hellos_total{outcome="timeout"}`, "frontend_hellos_total")},
 	{unknownNames, ratio("instance, frontend", `frontend_refused_total{reason="no_match"}`, "frontend_connections_total")},
 	{connectErrors, ratio("instance, backend", "backend_connect_errors_total", "backend_connections_total")},
+	{refusedByAlert, ratio("instance, backend", "server_alerts_total", "backend_connections_total")},
+	{"instance_backend:caddy_passthrough_first_byte_seconds:p99_rate5m", `histogram_quantile(0.99, sum by (instance, backend, le) (rate(caddy_passthrough_backend_first_byte_seconds_bucket[5m])))`},
 	{connectTime, `histogram_quantile(0.99, sum by (instance, backend, le) (rate(caddy_passthrough_backend_connect_seconds_bucket[5m])))`},
 }
 
