@@ -157,6 +157,9 @@ func (c *connection) notServed(err error, q *pool.Queued) *ending {
 	case errors.Is(err, pool.ErrQueueFull):
 		end = tcplog.QueueFull
 	}
+	if end == tcplog.QueueFull || end == tcplog.NoServer && c.record.Server == "" {
+		c.record.Queue = tcplog.NotReached // there was neither a queue nor a server
+	}
 	if end != tcplog.NoServer {
 		c.noteWaitedFor(q)
 	}
@@ -169,11 +172,12 @@ func (c *connection) noteQueue(q *pool.Queued) {
 	c.record.Redispatched = c.record.Redispatched || q.Moved
 }
 
-// noteWaitedFor records the server whose queue the connection was in last, if it was in one.
+// noteWaitedFor records the server whose queue the connection was in last, if it was in one, and
+// that server's sessions.
 func (c *connection) noteWaitedFor(q *pool.Queued) {
 	c.record.Server, c.record.Address = "", ""
 	if q.For != nil {
-		c.record.Server, c.record.Address = q.For.Name, q.For.Address
+		c.record.Server, c.record.Address, c.record.SrvConn = q.For.Name, q.For.Address, q.For.Sessions()
 	}
 }
 
