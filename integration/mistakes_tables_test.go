@@ -102,6 +102,12 @@ var frontendMistakes = []mistake{
 	{"a word for a time", inFrontend, "default_backend web\ninspect_delay soon", "default_backend web\ninspect_delay 1d", []string{
 		`inspect_delay: "soon" is not a duration: expected a number with a unit`, "Caddyfile:13",
 	}},
+	{"an unknown alias in a log format", inFrontend, "default_backend web\nlog_format \"%ci %sni\"", "default_backend web\nlog_format \"%ci %s\"", []string{
+		"log_format: no such format alias 'sni'", "Caddyfile:13",
+	}},
+	{"an unknown event for the log", inFrontend, "default_backend web\nlog_as_soon_as connect", "default_backend web\nlog_as_soon_as connected", []string{
+		`log_as_soon_as: unknown`, "Caddyfile:13",
+	}},
 	{"a hello too long for TLS", inFrontend, "default_backend web\nmax_hello 65537", "default_backend web\nmax_hello 65536", []string{
 		`max_hello: "65537": expected a whole number from 256 to 65536`, "Caddyfile:13",
 	}},
@@ -329,6 +335,15 @@ var jsonMistakes = []mistake{
 	}},
 	{"a negative delay", jsonFrontend, `"default_backend": "web", "inspect_delay": "-5s"`, `"default_backend": "web", "inspect_delay": "5s"`, []string{
 		`frontend "default": inspect_delay -5s: expected a duration greater than zero`,
+	}},
+	{"a log format with an unknown fetch", jsonFrontend, `"default_backend": "web", "log_format": "%[req.ssl_snii]"`, `"default_backend": "web", "log_format": "%[req.ssl_sni]"`, []string{
+		`log_format "%[req.ssl_snii]": failed to parse sample expression`, "unknown fetch method 'req.ssl_snii'",
+	}},
+	{"two answers to when connections are logged", jsonFrontend, `"default_backend": "web", "log_as_soon_as": "connected", "log_steps": ["closed"]`, `"default_backend": "web", "log_steps": ["closed"]`, []string{
+		"log_as_soon_as and log_steps are mutually exclusive",
+	}},
+	{"an unknown step", jsonFrontend, `"default_backend": "web", "log_steps": ["close"]`, `"default_backend": "web", "log_steps": ["closed"]`, []string{
+		`log_steps: unknown`, "closed",
 	}},
 	{"a hello too short for TLS", jsonFrontend, `"default_backend": "web", "max_hello": 255`, `"default_backend": "web", "max_hello": 256`, []string{
 		`frontend "default": max_hello 255: expected a number of bytes from 256 to 65536`,

@@ -13,7 +13,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/logformat"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // encoder returns the encoder of a Caddyfile.
@@ -64,6 +66,42 @@ func TestHAProxysLine(t *testing.T) {
 			if got := line.String(); got != prefix+c.want {
 				t.Errorf("%s:\n%swant\n%s", c.name, got, prefix+c.want)
 			}
+		}
+	}
+}
+
+// TestFormatsOfTheEncoder writes lines by the formats of a log.
+func TestFormatsOfTheEncoder(t *testing.T) {
+	format := func(text string) *logformat.Format {
+		f, err := logformat.Parse(new(sample.Loader), text, logformat.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	o := &Options{Format: format("%ci %B %[var(txn.a)] %lc"), StructuredData: format(`[a@1 b="%[var(txn.b)]"]`), ErrorFormat: format("failed %ts %[var(txn.a)]"), Steps: AtEnd}
+	in := &sample.Input{Final: true, Var: func(name string) (sample.Value, bool) { return sample.Text("of " + name + "\n"), true }}
+	r := New("tls", client, local)
+	r.Out, r.Values = 7, o.Values(in, false)
+	failed := r
+	failed.Listener, failed.End = "edge", HeaderInvalid
+	for _, c := range []struct {
+		block string
+		o     *Options
+		r     Record
+		want  string
+	}{
+		{"tcplog", o, r, "192.0.2.7 7 of txn.a#0A 0\n192.0.2.7 7 of txn.a#0A 1\n"},
+		{"tcplog {\n structured_data\n}", o, r, "<6>\x1f[a@1 b=\"of txn.b#0A\"]\x1f192.0.2.7 7 of txn.a#0A 0\n<6>\x1f[a@1 b=\"of txn.b#0A\"]\x1f192.0.2.7 7 of txn.a#0A 1\n"},
+		{"tcplog", o, failed, "failed PR of txn.a#0A\nfailed PR of txn.a#0A\n"},
+	} {
+		var lines bytes.Buffer
+		log := Open(nil, zap.New(zapcore.NewCore(encoder(t, c.block), zapcore.AddSync(&lines), zapcore.DebugLevel))).With(c.o)
+		log.Write(&c.r)
+		log.Write(&c.r)
+		log.queue.flush(time.Now().Add(time.Minute))
+		if got := lines.String(); got != c.want {
+			t.Errorf("%s:\n%q want\n%q", c.block, got, c.want)
 		}
 	}
 }
