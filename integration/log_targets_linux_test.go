@@ -172,8 +172,8 @@ func TestLogTargetsOfHAProxyConfig(t *testing.T) {
 	}
 }
 
-// masked returns the messages without what differs from one run to the next. Cut ones have the
-// rest of their header.
+// masked returns the messages without what differs from one run to the next. Of messages that were
+// cut, it leaves the beginning of the header.
 func (l *logTargets) masked() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -318,12 +318,6 @@ func (s *session) bytes() []byte {
 	return slices.Clone(s.received)
 }
 
-// host returns the host of an address.
-func host(address string) string {
-	host, _, _ := net.SplitHostPort(address)
-	return host
-}
-
 // port returns the port of an address.
 func port(address string) string {
 	_, port, _ := net.SplitHostPort(address)

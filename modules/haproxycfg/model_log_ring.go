@@ -68,7 +68,7 @@ func (t *translation) readRingLine(r *ring, l haproxyfile.Line) error {
 		return parseNumber(&r.length, word, args[0])
 	case "size":
 		n, err := haproxyfile.ParseSize(args[0])
-		r.size = int64(n)
+		r.size = n
 		return err
 	case "server":
 		return t.readRingServer(r, l)

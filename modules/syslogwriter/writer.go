@@ -25,8 +25,9 @@ func init() {
 // The limits of sizes, in bytes.
 const (
 	minLength, maxLength = 80, 65_535
-	// MinBuffer and MaxBuffer are the limits of Buffer.
-	MinBuffer, MaxBuffer = 64 << 10, 1 << 30
+
+	MinBuffer = 64 << 10 // the least Buffer
+	MaxBuffer = 1 << 30  // the largest Buffer
 )
 
 // closeTimeout is the time that a target has to take the last lines.
