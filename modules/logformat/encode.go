@@ -41,10 +41,10 @@ func (w *writer) skip(i *item) {
 }
 
 // plain returns an item as text without quotes and escapes.
-func (w *writer) plain(b []byte, i *item) []byte {
+func (w *writer) plain(i *item) []byte {
 	bare := *i
 	bare.flags &= hex
-	return w.appendPlain(b, &bare)
+	return w.appendPlain(nil, &bare)
 }
 
 // appendJSON appends an item in JSON.
@@ -64,14 +64,14 @@ func (w *writer) appendJSON(b []byte, i *item) []byte {
 		if i.spec.kind == capturedBare {
 			return w.appendJSONSlots(b, i)
 		}
-		return appendJSONText(b, string(w.plain(nil, i)), i)
+		return appendJSONText(b, string(w.plain(i)), i)
 	case text, badRequest, address, port:
-		if s := w.plain(nil, i); string(s) != "-" {
+		if s := w.plain(i); string(s) != "-" {
 			return appendJSONText(b, string(s), i)
 		}
 		return append(b, `""`...)
 	default:
-		return appendJSONText(b, string(w.plain(nil, i)), i)
+		return appendJSONText(b, string(w.plain(i)), i)
 	}
 }
 
@@ -209,7 +209,7 @@ func (w *writer) appendCBOR(b []byte, i *item) []byte {
 	if i.spec.kind == capturedBare && i.sources > 0 {
 		return w.appendCBORSlots(b, i)
 	}
-	s := w.plain(nil, i)
+	s := w.plain(i)
 	switch {
 	case len(s) == 0 || string(s) == "-":
 		return append(b, cborNull)

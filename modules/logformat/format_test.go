@@ -140,12 +140,12 @@ func TestErrors(t *testing.T) {
 
 // TestWhenFactsAreKnown lists which formats HAProxy writes once the server is connected.
 func TestWhenFactsAreKnown(t *testing.T) {
-	for _, at := range strings.Fields("B ID Tc Td Th Ti Tq TR Tr Tt Tu Tw U ac bc bq fc rc sc sq ts tsc Ta [bytes_in] [req.bytes_in] [fc.timer.total]") {
+	for at := range strings.FieldsSeq("B ID Tc Td Th Ti Tq TR Tr Tt Tu Tw U ac bc bq fc rc sc sq ts tsc Ta [bytes_in] [req.bytes_in] [fc.timer.total]") {
 		if !parse(t, "%ci %"+at).NeedsEnd() {
 			t.Errorf("%%%s is known at the end only", at)
 		}
 	}
-	for _, at := range strings.Fields("H ST T Tl Ts b bi bp ci cp f fi fp ft hr hs lc ms pid rt s si sp sslc sslv t HM r tr [src] [act_conn] [sc0_conn_cur] [bc_be_queue] [txn.sess_term_state]") {
+	for at := range strings.FieldsSeq("H ST T Tl Ts b bi bp ci cp f fi fp ft hr hs lc ms pid rt s si sp sslc sslv t HM r tr [src] [act_conn] [sc0_conn_cur] [bc_be_queue] [txn.sess_term_state]") {
 		if parse(t, "%ci %"+at).NeedsEnd() {
 			t.Errorf("%%%s is known earlier", at)
 		}

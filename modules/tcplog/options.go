@@ -170,7 +170,7 @@ func (o *Options) severity(r *Record, severity Severity) Severity {
 // LogStep writes the line of a connection that is not over, if its step has one.
 func (l *Log) LogStep(r *Record, step Step) {
 	o := l.format
-	if o == nil || !o.Steps[step] && !(o.Soon && step == Connected) {
+	if o == nil || !l.HasStep(step) {
 		return
 	}
 	if severity := o.severity(r, Info); severity != NotLogged {
