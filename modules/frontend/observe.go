@@ -34,9 +34,11 @@ type Refusal struct {
 	Rule int
 }
 
-// ServerNames counts the names that clients ask for, Fingerprints the JA4 fingerprints of their
-// hellos.
-var ServerNames, Fingerprints tally.Names
+// ServerNames counts the names that clients ask for.
+var ServerNames tally.Names
+
+// Fingerprints counts the JA4 fingerprints of their hellos.
+var Fingerprints tally.Names
 
 // merge adds the counts of another lane.
 func (t *Tally) merge(o *Tally) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 )
@@ -28,7 +27,7 @@ func (h *constHistogram) Write(to *dto.Metric) error {
 		return err
 	}
 	for i, bound := range h.bounds {
-		to.Histogram.Bucket = append(to.Histogram.Bucket, &dto.Bucket{UpperBound: proto.Float64(bound), CumulativeCount: proto.Uint64(h.counts[i])})
+		to.Histogram.Bucket = append(to.Histogram.Bucket, &dto.Bucket{UpperBound: new(bound), CumulativeCount: new(h.counts[i])})
 	}
 	return nil
 }

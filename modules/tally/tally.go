@@ -43,8 +43,10 @@ var used = func() int {
 // Enter returns a lane for the caller alone, until it leaves. In between it must do nothing but
 // count. A goroutine gets the same lane as before, if it is free.
 func Enter() *Lane {
-	var here byte // the stack of a goroutine seldom moves
-	at := int(uint64(uintptr(unsafe.Pointer(&here))>>11) * 0x9e3779b97f4a7c15 >> 40)
+	// The stack of a goroutine seldom moves.
+	var here byte
+	stack := uint64(uintptr(unsafe.Pointer(&here))) //nolint:gosec // only a number
+	at := int(stack >> 11 * 0x9e3779b97f4a7c15 >> 40)
 	for try := range used {
 		if l := &lanes[(at+try)&(used-1)]; l.mu.TryLock() {
 			return l

@@ -105,8 +105,8 @@ func (r *Record) Facts() Facts {
 
 // Facts returns fields of the record, which must not be empty.
 func (p Packed) Facts() (f Facts) {
-	u := unpacker(unsafe.String(&p[0], len(p)))
-	u.text() // the protocols of ALPN
+	u := unpacker(unsafe.String(&p[0], len(p))) //nolint:gosec // p does not change
+	u.text()                                    // the protocols of ALPN
 	u.skipAddr()
 	u.skipAddr()
 	head := u.take(4)
