@@ -119,8 +119,13 @@ func TestExporter(t *testing.T) {
 			_ = c.Close()
 		}
 	}
-	if answer, err := http.Get("http://" + exporters[0] + "/denied"); err != nil || answer.StatusCode != http.StatusForbidden {
-		t.Errorf("a rule before the exporter: %v, %v", answer, err)
+	answer, err := http.Get("http://" + exporters[0] + "/denied")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusForbidden {
+		t.Errorf("a rule before the exporter: %s", answer.Status)
 	}
 	compareMetrics(t, exporters)
 }

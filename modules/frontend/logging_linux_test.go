@@ -45,8 +45,8 @@ func (w *lineWriter) await(t *testing.T, text string) string {
 		w.mu.Lock()
 		got := w.lines.String()
 		w.mu.Unlock()
-		if i := strings.Index(got, text); i >= 0 {
-			return got[:i]
+		if before, _, found := strings.Cut(got, text); found {
+			return before
 		}
 		if time.Now().After(over) {
 			t.Fatalf("%q is missing in %q", text, got)
