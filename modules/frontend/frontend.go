@@ -20,9 +20,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/logformat"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -57,7 +57,7 @@ type Config struct {
 	MaxHello int
 
 	// UniqueID is the format of the ID that each connection gets; nil: none.
-	UniqueID *sample.Format
+	UniqueID *logformat.Format
 
 	// Router picks the backend.
 	Router *Router

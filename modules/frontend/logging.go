@@ -13,14 +13,19 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// numbered counts the connections whose log format has %rt.
+// numbered counts the connections of frontends that number them.
 var numbered atomic.Int64
 
-// noteForLog records what only log formats need, of a connection that has just begun.
+// noteForLog records what only formats need, of a connection that has just begun.
 func (c *connection) noteForLog() {
-	if o := c.f.Log; o != nil && o.Uses(logformat.RequestCount) {
+	if c.f.numbers() {
 		c.record.Number = numbered.Add(1)
 	}
+}
+
+// numbers reports whether the frontend numbers its connections: a format has %rt.
+func (f *Frontend) numbers() bool {
+	return f.Log != nil && f.Log.Uses(logformat.RequestCount) || f.UniqueID != nil && f.UniqueID.Uses(logformat.RequestCount)
 }
 
 // noteListener records the listener of a connection that ends before anything is known of it.

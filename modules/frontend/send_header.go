@@ -5,6 +5,7 @@ package frontend
 import (
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
@@ -130,7 +131,9 @@ const maxUniqueID = 127
 func (c *connection) setUniqueID() {
 	if c.f.UniqueID != nil && !c.hasUniqueID { // another backend gets the same
 		c.hasUniqueID = true
-		id := c.f.UniqueID.String(&c.rulesView(true).Input)
+		r := c.record
+		r.ActConn, r.FEConn, r.Duration = int64(liveConns.count()), c.f.conns.Load(), time.Since(c.accepted)
+		id := r.Text(c.f.UniqueID, &c.rulesView(true).Input)
 		c.record.UniqueID = id[:min(len(id), maxUniqueID)]
 	}
 }

@@ -31,10 +31,10 @@ func (p *proxy) emitLineOptions() (l l4passthrough.Logging) {
 	return l
 }
 
-// usesCaptures reports whether a format of the section's log has what rules have captured.
+// usesCaptures reports whether a format of the section has what rules have captured.
 func (p *proxy) usesCaptures() bool {
 	o := &p.logging
-	return len(p.targets) > 0 && (o.format.captures || o.structured.captures || o.failed.captures)
+	return p.uniqueID.captures || len(p.targets) > 0 && (o.format.captures || o.structured.captures || o.failed.captures)
 }
 
 // withoutUnusedCaptures leaves out rules whose captures no format has.

@@ -76,18 +76,18 @@ func TestHeadersOfChecks(t *testing.T) {
 	}
 }
 
-// A unique ID is made of expressions and of the aliases that have one.
+// A unique ID has the format of a line of the log.
 func TestUniqueIDFormat(t *testing.T) {
 	frontend := func(mode, lines, options string) string {
 		return "defaults\n" + timeoutLines + "frontend f\n\tmode " + mode + "\n\tbind 192.0.2.1:443\n\t" + lines + "\n\tdefault_backend b\nbackend b\n\tmode " + mode + "\n\tserver s 192.0.2.9:443 " + options + "\n"
 	}
 	got := apps(t, frontend("tcp", `unique-id-format %ci:%cp_%fi:%fp_%[uuid]%%`, ""))
-	equal(t, "format", at(t, got, "passthrough", "frontends", "f", "unique_id"), `"%[src]:%[src_port]_%[dst]:%[dst_port]_%[uuid]%%"`)
-	const counted = `unique-id-format %ci_%rt`
+	equal(t, "format", at(t, got, "passthrough", "frontends", "f", "unique_id"), `"%ci:%cp_%fi:%fp_%[uuid]%%"`)
+	const counted = `unique-id-format %ci_%[lat_ns_avg]`
 	for text, want := range map[string]string{
 		frontend("tcp", counted, ""):                                         "ignored, without any effect on the traffic: 'unique-id-format': no server gets the ID",
 		frontend("tcp", counted, "proxy-v2-options unique-id"):               "ignored, without any effect on the traffic: 'unique-id-format': no server gets the ID",
-		frontend("tcp", counted, "send-proxy-v2 proxy-v2-options unique-id"): "E 'unique-id-format' : '%rt' is not supported",
+		frontend("tcp", counted, "send-proxy-v2 proxy-v2-options unique-id"): "E 'unique-id-format' : [lat_ns_avg] is not available, in frontend 'f'",
 		frontend("http", "unique-id-format %ci", ""):                         "ignored, without any effect on the traffic: 'unique-id-format': requests are not numbered",
 		frontend("tcp", "unique-id-format %nope", ""):                        "E failed to parse log-format : no such format alias 'nope'",
 	} {

@@ -4,47 +4,41 @@ package haproxycfg
 
 import (
 	"slices"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 // uniqueID is the format of connections' unique IDs.
 type uniqueID struct {
-	haproxyfile.Pos
+	lineFormat
 	format string // empty: none, or not available
-	err    error  // the reason that it is not available
 }
 
 const (
-	noteUniqueID = "it may have expressions and the aliases %ci, %cp, %fi, %fp, %f, %ft, %pid and %Ts; with others, such as the counter %rt, it is ignored, or refused if a server gets the ID; ignored in mode http"
-	noteNoID     = "no server gets the ID, and it has parts that are not available"
+	noteUniqueID = "with an expression that is not available, it is ignored, or refused if a server gets the ID; ignored in mode http"
+	noteNoID     = "no server gets the ID, and it has an expression that is not available"
 	noteNoHTTPID = "requests are not numbered"
 )
 
 // setUniqueID reads "unique-id-format FORMAT".
 func setUniqueID(t *translation, p *proxy, s statement) {
-	if _, err := t.readFullFormat(p, s, s.args[0]); err != nil {
+	f, err := t.readFullFormat(p, s, s.args[0])
+	if err != nil {
 		t.errorf(s.Pos, "failed to parse log-format : %v, in %s", err, p)
 		return
 	}
-	p.uniqueID = uniqueID{Pos: s.Pos}
-	format, _, err := t.readLogFormat(s.args[0])
-	if err != nil {
-		p.uniqueID.err = unavailable(err)
-		return
+	if p.uniqueID = (uniqueID{lineFormat: f}); len(f.missing) == 0 {
+		p.uniqueID.format = f.text
 	}
-	p.uniqueID.format = format
 }
 
 // validateUniqueID reports a format that has no effect.
 func (t *translation) validateUniqueID(p *proxy) {
 	id := &p.uniqueID
 	switch {
-	case id.Line == 0 || !p.isHTTP() && id.err == nil:
+	case id.Line == 0 || !p.isHTTP() && len(id.missing) == 0:
 	case p.isHTTP():
 		t.notice(id.Pos, ignored, noteNoHTTPID, "unique-id-format")
 	case t.sendsID(p):
-		t.errorf(id.Pos, "'unique-id-format' : %v, in %s", id.err, p)
+		t.errorf(id.Pos, "'unique-id-format' : %s is not available, in %s", id.missing[0], p)
 	default:
 		t.notice(id.Pos, ignored, noteNoID, "unique-id-format")
 	}

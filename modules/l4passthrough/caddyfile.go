@@ -125,7 +125,7 @@ func (h *Handler) OwnOptions() options.Table {
 		"timeout_client":       balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin":   balancer.TimeoutOption(&h.TimeoutClientFin),
 		"nolinger_client":      options.Flag(&h.NoLingerClient),
-		"unique_id":            options.Once(h.parseUniqueID),
+		"unique_id":            h.noteLine("unique_id", logFormat(&h.UniqueID)),
 		"timeout_proxy_header": options.Duration(&h.TimeoutProxyHeader),
 		"maxconn":              options.Int(&h.MaxConn, 1, math.MaxInt32),
 		"limit":                options.Optional(&h.Limit, func(l *Limit) options.Option { return h.noteLine("limit", l.UnmarshalCaddyfile) }),
@@ -162,16 +162,6 @@ func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 	}
 	*name = d.Val()
 	return options.Wrap(d, balancer.ValidateWrittenName(*name))
-}
-
-func (h *Handler) parseUniqueID(d *caddyfile.Dispenser) (err error) {
-	if h.UniqueID, err = options.Arg(d); err != nil {
-		return err
-	}
-	if _, err := l4acl.WithoutFiles().Format(h.UniqueID); err != nil {
-		return d.Errf("unique_id: %w", err)
-	}
-	return nil
 }
 
 func (h *Handler) parseDefaultBackend(d *caddyfile.Dispenser) error {

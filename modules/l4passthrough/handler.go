@@ -18,9 +18,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/logformat"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -107,8 +107,8 @@ type Handler struct {
 	// client-hs.
 	TimeoutProxyHeader caddy.Duration `json:"timeout_proxy_header,omitempty"`
 
-	// UniqueID is a text with sample expressions that makes an ID for each connection, such as
-	// %[uuid()], for the log and for PROXY headers to servers. Default: the ID in the PROXY header
+	// UniqueID is the format of an ID for each connection, such as %[uuid()], for the log and for PROXY
+	// headers to servers. It has the form of LogFormat. Default: the ID in the PROXY header
 	// that the connection began with. It is HAProxy's unique-id-format.
 	UniqueID string `json:"unique_id,omitempty"`
 
@@ -148,7 +148,7 @@ type Handler struct {
 	connLogger *zap.Logger     // of the layer4 server; nil if it is in none
 	earlyRules [2]rules.Config // of Connection and Session
 	headers    frontend.HeaderPolicy
-	uniqueID   *sample.Format
+	uniqueID   *logformat.Format
 	limit      *frontend.Limit
 	logging    *tcplog.Options
 	router     *frontend.Router

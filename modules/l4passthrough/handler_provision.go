@@ -17,7 +17,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
@@ -102,10 +101,8 @@ func (h *Handler) validate() error {
 	if h.headers, err = headerPolicy(h.AcceptProxy); err != nil {
 		return h.at("accept_proxy", 0, err)
 	}
-	if h.UniqueID != "" {
-		if h.uniqueID, err = new(sample.Loader).Format(h.UniqueID); err != nil {
-			return fmt.Errorf("unique_id %q: %w", h.UniqueID, err)
-		}
+	if h.uniqueID, err = h.parseFormat("unique_id", h.UniqueID); err != nil {
+		return err
 	}
 	if h.limit, err = h.Limit.compile(h.Connection); err != nil {
 		return h.at("limit", 0, err)

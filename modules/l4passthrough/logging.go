@@ -76,20 +76,13 @@ func (h *Handler) compileLogging() (*tcplog.Options, error) {
 		return nil, nil
 	}
 	o := &tcplog.Options{SkipSilent: l.DontLogNull, SkipNormal: l.DontLogNormal, SeparateErrors: l.LogSeparateErrors}
-	captures := 0
-	if h.Content != nil {
-		captures = countCaptures(h.Content.Rules)
-	}
 	for _, f := range []struct {
 		word, text string
 		of         **logformat.Format
 	}{{"log_format", l.LogFormat, &o.Format}, {"log_format_sd", l.LogFormatSD, &o.StructuredData}, {"error_log_format", l.ErrorLogFormat, &o.ErrorFormat}} {
-		if f.text == "" {
-			continue
-		}
-		format, err := logformat.Parse(new(sample.Loader), f.text, logformat.Options{Captures: captures})
+		format, err := h.parseFormat(f.word, f.text)
 		if err != nil {
-			return nil, h.at(f.word, 0, fmt.Errorf("%s %q: %w", f.word, f.text, err))
+			return nil, err
 		}
 		*f.of = format
 	}
@@ -100,6 +93,22 @@ func (h *Handler) compileLogging() (*tcplog.Options, error) {
 		o.Fingerprints.JA3, o.Fingerprints.JA4 = o.Fingerprints.JA3 || name == "ja3", o.Fingerprints.JA4 || name == "ja4"
 	}
 	return o, l.setSteps(o)
+}
+
+// parseFormat parses the format of an option, or returns nil if there is none.
+func (h *Handler) parseFormat(option, text string) (*logformat.Format, error) {
+	if text == "" {
+		return nil, nil
+	}
+	captures := 0
+	if h.Content != nil {
+		captures = countCaptures(h.Content.Rules)
+	}
+	f, err := logformat.Parse(new(sample.Loader), text, logformat.Options{Captures: captures})
+	if err != nil {
+		return nil, h.at(option, 0, fmt.Errorf("%s %q: %w", option, text, err))
+	}
+	return f, nil
 }
 
 // setsLogLevel reports whether rules set the severity of lines.

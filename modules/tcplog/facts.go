@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/logformat"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // recordFacts has the facts of a record for a format.
@@ -153,6 +154,12 @@ func valuesOf(all string, place int) string {
 func (f *recordFacts) appendFormat(b []byte, o *Options, place int) []byte {
 	values := logformat.Values{Early: valuesOf(f.Values, place), Late: valuesOf(f.EndValues, place)}
 	return o.formats()[place].Append(b, f, values, o.Incomplete && f.step != Accepted)
+}
+
+// Text returns the text of a format for a connection that goes on.
+func (r *Record) Text(f *logformat.Format, in *sample.Input) string {
+	values := logformat.Values{Early: string(f.AppendValues(nil, in, false)), Late: string(f.AppendValues(nil, in, true))}
+	return string(f.Append(nil, &recordFacts{Record: r, step: Accepted}, values, false))
 }
 
 // earlyFailures are HAProxy's words for the ends of connections that fail before anything is known
