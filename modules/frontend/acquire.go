@@ -47,7 +47,7 @@ func (c *connection) claimOf(b *balancer.Backend, server string, k *claim, now t
 	k.watch.Context, k.watch.c, k.watch.untilFin = context.Background(), c, b.AbortOnClose
 	c.claim, c.endIfKilled = k, tcplog.KilledQueue
 	c.record.Server, c.record.Address = "", ""
-	c.record.Retries, c.record.Redispatched = 0, false
+	c.record.Retries, c.record.Redispatched, c.record.Moved = 0, false, 0
 	return k
 }
 

@@ -62,7 +62,9 @@ func (c *connection) serverSocket(k *claim) (o *relay.SocketOptions, client neti
 func (c *connection) nextDestination(k *claim) (destination, error) {
 	s := k.server
 	c.endIfKilled = tcplog.KilledConnect
-	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
+	if c.record.Server != "" && c.record.Server != s.Name {
+		c.record.Redispatched, c.record.Moved = true, time.Since(k.began)-c.record.Queue
+	}
 	c.record.Server, c.record.Address = s.Name, s.Address
 	to, err := c.destination(k.Backend, s)
 	if to.filled != "" {

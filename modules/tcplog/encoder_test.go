@@ -57,6 +57,10 @@ func TestHAProxysLine(t *testing.T) {
 			r.HelloWait, r.Queue, r.Connect, r.Duration = 0, 20*time.Millisecond, 3*time.Millisecond, 2*time.Second
 			r.Retries, r.Redispatched, r.ServerQueue, r.BackendQueue, r.BEConn, r.SrvConn = 3, true, 2, 1, 5, 4
 		}), "192.0.2.7:50123 [02/Nov/2026:09:03:04.110] f0 ba/A 21/3/2000 2 -- 1/1/5/4/+3 2/1\n"},
+		{"redispatched after a second", with(func(r *Record) {
+			r.HelloWait, r.Queue, r.Connect, r.Duration = 0, 20*time.Millisecond, 1003*time.Millisecond, 2*time.Second
+			r.Retries, r.Redispatched, r.Moved = 1, true, time.Second
+		}), "192.0.2.7:50123 [02/Nov/2026:09:03:04.110] f0 ba/A 1021/3/2000 2 -- 1/1/0/0/+1 0/0\n"},
 		{"IPv6", with(func(r *Record) { r.Client = AddrOf(local) }), "2001:db8::1:443 [02/Nov/2026:09:03:04.110] f0 ba/A 301/0/301 2 -- 1/1/0/0/0 0/0\n"},
 		{"a Unix socket", with(func(r *Record) { r.Client = AddrOf(&net.UnixAddr{Name: "@", Net: "unix"}) }), "unix:1 [02/Nov/2026:09:03:04.110] f0 ba/A 301/0/301 2 -- 1/1/0/0/0 0/0\n"},
 	} {

@@ -48,7 +48,7 @@ var factsByAlias = [logformat.AliasCount]func(*recordFacts) logformat.Fact{
 	logformat.BytesOut:      func(f *recordFacts) logformat.Fact { return number(f.Out) },
 	logformat.BytesIn:       func(f *recordFacts) logformat.Fact { return number(f.In) },
 	logformat.Wait:          func(f *recordFacts) logformat.Fact { return number(f.waited()) },
-	logformat.Connect:       func(f *recordFacts) logformat.Fact { return number(milliseconds(f.Record.Connect)) },
+	logformat.Connect:       func(f *recordFacts) logformat.Fact { return number(f.connectTime()) },
 	logformat.Data:          func(f *recordFacts) logformat.Fact { return number(f.dataTime()) },
 	logformat.Total:         func(f *recordFacts) logformat.Fact { return number(milliseconds(f.Duration)) },
 	logformat.Letters:       func(f *recordFacts) logformat.Fact { return words(f.End.Letters()) },

@@ -29,7 +29,7 @@ func (r *Record) appendLine(b []byte) []byte {
 	b = append(r.Accepted.Local().AppendFormat(b, haproxyDate), "] "...)
 	b = append(append(b, r.Frontend...), ' ')
 	b = append(append(append(append(b, r.backendOrFrontend()...), '/'), r.serverOrNone()...), ' ')
-	b = appendNumbers(b, r.waited(), milliseconds(r.Connect), milliseconds(r.Duration))
+	b = appendNumbers(b, r.waited(), r.connectTime(), milliseconds(r.Duration))
 	b = strconv.AppendInt(append(b, ' '), r.Out, 10)
 	b = append(append(append(b, ' '), r.End.Letters()...), ' ')
 	b = append(appendNumbers(b, r.ActConn, r.FEConn, r.BEConn, r.SrvConn), '/')
@@ -46,7 +46,16 @@ func (r *Record) waited() int64 {
 	if r.Queue == NotReached {
 		return -1
 	}
-	return milliseconds(max(r.HelloWait, 0)+r.Queue) + 1
+	return milliseconds(max(r.HelloWait, 0)+r.Queue+r.Moved) + 1
+}
+
+// connectTime returns HAProxy's %Tc: the milliseconds from the choice of the last server until it was
+// connected.
+func (r *Record) connectTime() int64 {
+	if r.Connect == NotReached {
+		return -1
+	}
+	return milliseconds(max(0, r.Connect-r.Moved))
 }
 
 func milliseconds(d time.Duration) int64 {

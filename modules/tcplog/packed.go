@@ -41,6 +41,9 @@ func (r *Record) AppendPacked(b []byte) []byte {
 		b = binary.AppendVarint(b, n)
 	}
 	b = appendText(appendText(b, r.Address), r.ServerName)
+	if r.Redispatched {
+		b = binary.AppendVarint(b, int64(r.Moved))
+	}
 	if r.isProxied() {
 		b = appendText(appendText(appendAddr(b, r.Peer), r.Authority), r.UniqueID)
 	}
@@ -78,6 +81,9 @@ func (r *Record) unpack(u *unpacker) {
 	r.ServerQueue, r.BackendQueue, r.Retries = int(u.number()), int(u.number()), int(u.number())
 	r.HelloSize = int(u.number())
 	r.Address, r.ServerName = u.text(), u.text()
+	if r.Redispatched {
+		r.Moved = time.Duration(u.number())
+	}
 	if head[1]&4 != 0 {
 		r.Peer, r.Authority, r.UniqueID = u.addr(), u.text(), u.text()
 	}

@@ -63,7 +63,7 @@ func TestEveryFieldIsPacked(t *testing.T) {
 		if field.Name == "AtStart" || field.Name == "Silent" { // Write reads them
 			continue
 		}
-		var want Record
+		want := Record{Redispatched: field.Name == "Moved"}
 		value := reflect.ValueOf(&want).Elem().FieldByIndex(field.Index)
 		switch v := value.Addr().Interface().(type) {
 		case *Addr:

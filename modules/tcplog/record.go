@@ -50,6 +50,7 @@ type Record struct {
 	Queue     time.Duration // in queues for a server
 	Connect   time.Duration // verdict to connected, including attempts and pauses, without Queue
 	Duration  time.Duration // accept to end
+	Moved     time.Duration // verdict to the choice of the last server, without Queue, if Redispatched
 
 	// The numbers of connections served from the queue up to and including this one, when it left the
 	// queue of a server or of the backend. 0: it was not queued.
