@@ -66,10 +66,12 @@ func TestREADMEHAProxyConfigServes(t *testing.T) {
 		"127.0.0.1:7441": "Address already in use",
 		"127.0.0.1:7443": "listen tcp 127.0.0.1:7443: bind: address already in use",
 	} {
-		taken, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		var taken net.Listener
+		until(t, address+" is free", func() (ok bool) { // the programs of the last run have been killed, and may still end
+			var err error
+			taken, err = net.Listen("tcp", address)
+			return err == nil
+		})
 		out, err := c.paste(t, demo)
 		taken.Close()
 		if err == nil || !strings.Contains(out, reason) {

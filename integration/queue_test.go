@@ -126,7 +126,7 @@ func TestQueueEnds(t *testing.T) {
 		b := q.wait(t, "b", 1)
 		c := say(t, q.address, "c")
 		refused(t, c)
-		if l := q.ended(t, c); l.String() != `queue_full SQ proxy "s1" 0/0` || l.QueueTime != 0 {
+		if l := q.ended(t, c); l.String() != `queue_full SQ proxy "s1" 0/0` || l.QueueTime != -1 {
 			t.Errorf("logged %+v", *l)
 		}
 		q.served(t, "a", a, "s1")
