@@ -67,7 +67,8 @@ func TestREADMEHAProxyConfigServes(t *testing.T) {
 		"127.0.0.1:7443": "listen tcp 127.0.0.1:7443: bind: address already in use",
 	} {
 		var taken net.Listener
-		until(t, address+" is free", func() (ok bool) { // the programs of the last run have been killed, and may still end
+		// The programs of the last run have been killed, and may still hold it.
+		until(t, address+" is free", func() bool {
 			var err error
 			taken, err = net.Listen("tcp", address)
 			return err == nil

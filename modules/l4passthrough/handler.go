@@ -107,8 +107,8 @@ type Handler struct {
 	// client-hs.
 	TimeoutProxyHeader caddy.Duration `json:"timeout_proxy_header,omitempty"`
 
-	// UniqueID is the format of an ID for each connection, such as %[uuid()], for the log and for PROXY
-	// headers to servers. It has the form of LogFormat. Default: the ID in the PROXY header
+	// UniqueID is the format of an ID for each connection, such as %[uuid()], for the log and for
+	// PROXY headers to servers. It has the form of LogFormat. Default: the ID in the PROXY header
 	// that the connection began with. It is HAProxy's unique-id-format.
 	UniqueID string `json:"unique_id,omitempty"`
 

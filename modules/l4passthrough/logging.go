@@ -95,7 +95,7 @@ func (h *Handler) compileLogging() (*tcplog.Options, error) {
 	return o, l.setSteps(o)
 }
 
-// parseFormat parses the format of an option, or returns nil if there is none.
+// parseFormat parses the format of an option, or returns nil if it is empty.
 func (h *Handler) parseFormat(option, text string) (*logformat.Format, error) {
 	if text == "" {
 		return nil, nil

@@ -49,8 +49,8 @@ func (r *Record) waited() int64 {
 	return milliseconds(max(r.HelloWait, 0)+r.Queue+r.Moved) + 1
 }
 
-// connectTime returns HAProxy's %Tc: the milliseconds from the choice of the last server until it was
-// connected.
+// connectTime returns HAProxy's %Tc: the milliseconds from the choice of the last server until it
+// was connected.
 func (r *Record) connectTime() int64 {
 	if r.Connect == NotReached {
 		return -1
