@@ -9,23 +9,18 @@
 package balancer
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
-	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/handover"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -162,13 +157,6 @@ func (a *App) provision(ctx caddy.Context) error {
 	return a.claimFrontends()
 }
 
-func (a *App) openLog(ctx caddy.Context) (err error) {
-	if a.Log != "" {
-		a.lines, err = tcplog.OpenFile(ctx, a.Log)
-	}
-	return err
-}
-
 func (a *App) validateTimeouts() error {
 	if a.GracePeriod == 0 {
 		a.GracePeriod = caddy.Duration(lifecycle.DefaultGracePeriod)
@@ -187,63 +175,6 @@ func (a *App) subscribe(ctx caddy.Context) error {
 	}
 	events := mod.(*caddyevents.App)
 	return errors.Join(events.On("started", a), events.On("stopping", a))
-}
-
-// started is the app of the most recently started configuration. It begins to serve once its
-// configuration can no longer fail, at the latest when the previous configuration stops; the
-// previous one serves until then.
-var started, serving atomic.Pointer[App]
-
-// Handle receives the events when the configuration has started, and when it stops because of a
-// reload or because the process ends.
-func (a *App) Handle(_ context.Context, e caddy.Event) error {
-	switch e.Name() {
-	case "started":
-		started.Store(a)
-		config, ok := lifecycle.ConfigOf(a.ctx)
-		if serving.Load() == nil || !ok { // no earlier configuration serves
-			a.serve()
-			break
-		}
-		go func() {
-			if config.Await(a.ctx) {
-				a.serve()
-			}
-		}()
-	case "stopping":
-		lifecycle.BeginShutdown()
-		if next := started.Load(); next != a {
-			if config, ok := lifecycle.ConfigOf(next.ctx); ok && config.Running() {
-				next.serve()
-			}
-		}
-		a.finishHTTPServers()
-	}
-	return nil
-}
-
-// serve makes this configuration the active one. It is idempotent.
-func (a *App) serve() {
-	a.starting.Lock() // both the event and the end of the configuration before may call it
-	defer a.starting.Unlock()
-	before := serving.Swap(a)
-	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
-	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
-	for _, t := range a.StickTables {
-		t.Activate()
-	}
-	a.ProcessLimits.apply(a.ctx.Logger())
-	a.watchOverload()
-	if a.metrics != nil {
-		a.metrics.Activate()
-	}
-	for name, b := range a.Backends {
-		b.pool.Activate()
-		b.startPreconnect(before.backend(name))
-		if b.Site != "" && !inprocess.Listening(b.Site) {
-			a.ctx.Logger().Error("no HTTP server listens on the backend's site: refusing its connections", zap.String("backend", name), zap.String("listen", inprocess.Network+"/"+b.Site))
-		}
-	}
 }
 
 // Stop closes the frontends' listeners. Sessions outlive their configuration.
@@ -281,15 +212,6 @@ func (a *App) Cleanup() error {
 		t.Close()
 	}
 	return a.lines.Close()
-}
-
-// LineLogger returns the logger for the lines of connections, in place of one of Caddy's. The app
-// may be nil.
-func (a *App) LineLogger(logger *zap.Logger) *zap.Logger {
-	if a == nil {
-		return logger
-	}
-	return a.lines.Logger(logger)
 }
 
 // Backend returns the backend of that name. The error suggests similar names.

@@ -116,6 +116,21 @@ func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	if err := line.AddArray("alpn", &e.alpn); err != nil {
 		return err
 	}
+	e.addTLS(line, &r)
+	addSeconds(line, "hello_wait", r.HelloWait)
+	addSeconds(line, "queue_time", r.Queue)
+	addSeconds(line, "connect_time", r.Connect)
+	addSeconds(line, "duration", r.Duration)
+	r.addCounts(line)
+	line.AddString("termination", r.End.Letters())
+	line.AddString("end", r.End.String())
+	line.AddString("ended_by", r.EndedBy.String())
+	line.AddString("error", printable.Message(r.Error))
+	return nil
+}
+
+// addTLS adds the fields about both hellos.
+func (e *entry) addTLS(line zapcore.ObjectEncoder, r *Record) {
 	version := ""
 	if r.Version != 0 {
 		version = clienthello.VersionName(r.Version)
@@ -128,10 +143,10 @@ func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	}
 	line.AddString("server_tls_version", r.serverVersion())
 	line.AddString("server_alert", r.serverAlert())
-	addSeconds(line, "hello_wait", r.HelloWait)
-	addSeconds(line, "queue_time", r.Queue)
-	addSeconds(line, "connect_time", r.Connect)
-	addSeconds(line, "duration", r.Duration)
+}
+
+// addCounts adds the fields that are numbers, except times.
+func (r *Record) addCounts(line zapcore.ObjectEncoder) {
 	line.AddInt64("server_queue", int64(r.ServerQueue))
 	line.AddInt64("backend_queue", int64(r.BackendQueue))
 	line.AddInt64("bytes_in", r.In)
@@ -142,11 +157,6 @@ func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	line.AddInt64("feconn", r.FEConn)
 	line.AddInt64("beconn", r.BEConn)
 	line.AddInt64("srv_conn", r.SrvConn)
-	line.AddString("termination", r.End.Letters())
-	line.AddString("end", r.End.String())
-	line.AddString("ended_by", r.EndedBy.String())
-	line.AddString("error", printable.Message(r.Error))
-	return nil
 }
 
 func (r *Record) outcome() string {
