@@ -34,6 +34,10 @@ func (a *shardConn) conn() *connection {
 	if a.pooled == nil {
 		a.pooled = connPool.Get().(*pooledConn)
 		a.pooled.begin(a.f, client{Conn: a.socket, accepted: epoch.Add(a.accepted), logger: a.f.ConnLogger, entry: a.entry, passTo: a.entry.Next, header: a.header})
+		if a.number == 0 {
+			a.number = a.f.nextNumber()
+		}
+		a.pooled.record.Number = a.number
 		if w := a.kept; w != nil {
 			a.pooled.input = w.input
 			a.pooled.hello.Feed(w.sent)

@@ -57,6 +57,7 @@ type connection struct {
 func newConnection(f *Frontend, from client) *connection {
 	c := new(connection)
 	c.begin(f, from)
+	c.record.Number = f.nextNumber()
 	return c
 }
 
@@ -66,7 +67,6 @@ func (c *connection) begin(f *Frontend, from client) {
 	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
 	c.record.Accepted = c.accepted
 	c.noteHeader()
-	c.noteForLog()
 	c.endIfKilled = tcplog.KilledHello
 }
 

@@ -16,16 +16,13 @@ import (
 // numbered counts the connections of frontends that number them.
 var numbered atomic.Int64
 
-// noteForLog records what only formats need, of a connection that has just begun.
-func (c *connection) noteForLog() {
-	if c.f.numbers() {
-		c.record.Number = numbered.Add(1)
+// nextNumber returns the number of a connection that has just been accepted, or 0 if no format of
+// the frontend has %rt.
+func (f *Frontend) nextNumber() int64 {
+	if f.Log != nil && f.Log.Uses(logformat.RequestCount) || f.UniqueID != nil && f.UniqueID.Uses(logformat.RequestCount) {
+		return numbered.Add(1)
 	}
-}
-
-// numbers reports whether the frontend numbers its connections: a format has %rt.
-func (f *Frontend) numbers() bool {
-	return f.Log != nil && f.Log.Uses(logformat.RequestCount) || f.UniqueID != nil && f.UniqueID.Uses(logformat.RequestCount)
+	return 0
 }
 
 // noteListener records the listener of a connection that ends before anything is known of it.

@@ -130,6 +130,44 @@ func TestLogSteps(t *testing.T) {
 	}
 }
 
+// A connection has one number in all its lines, and the next connection the next one, whether or
+// not its hello comes in parts.
+func TestNumbersOfConnections(t *testing.T) {
+	server := programs.Listen(t, time.Minute, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	hello := hellotest.Hello(t, "a.example.test")
+	for name, serve := range ways {
+		app := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}]}`, server)})
+		var written lineWriter
+		encoder := new(tcplog.Encoder)
+		if err := encoder.Provision(caddy.Context{}); err != nil {
+			t.Fatal(err)
+		}
+		o := &tcplog.Options{Format: format(t, "%rt"), Steps: [...]bool{tcplog.Accepted: true, tcplog.Connected: true, tcplog.Closed: true}}
+		f, _ := frontendTo(app, "web", Config{InspectDelay: time.Minute, MaxHello: 65536, Log: o, Logger: zap.New(zapcore.NewCore(encoder, zapcore.AddSync(&written), zapcore.DebugLevel))})
+		want, before := "", numbered.Load()
+		for n := range int64(2) {
+			client, socket := accepted(t)
+			if err := serve(f, socket); err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range [][]byte{hello[:10], hello[10:]} {
+				_, _ = client.Write(part)
+				time.Sleep(20 * time.Millisecond)
+			}
+			_ = client.CloseWrite()
+			_, _ = io.Copy(io.Discard, client)
+			_ = client.Close()
+			awaitNoConnections(t)
+			want += strings.Repeat(fmt.Sprintf("%d\n", before+n), 3)
+		}
+		last := tcplog.New("the last", nil, nil)
+		tcplog.Open(weak.Make(app), f.Logger).Write(&last)
+		if got := written.await(t, "the last"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 // TestServersFirstBytes logs what a server answers to the hello.
 func TestServersFirstBytes(t *testing.T) {
 	answers := map[string][]byte{

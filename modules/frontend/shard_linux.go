@@ -31,6 +31,7 @@ type shardConn struct {
 	session  *session      // that it is to become
 	entry    *EntryConfig
 	header   *headerState // nil: the frontend takes no PROXY headers
+	number   int64        // see nextNumber; a connection has one, however often it is put together
 
 	pooled *pooledConn // nil while the client is waited for, and once it is a session
 	kept   *keptInput  // nil before the client has sent anything
