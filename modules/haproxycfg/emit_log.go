@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/syslog"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/syslogwriter"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
@@ -171,8 +172,8 @@ func (t *translation) writers(l *logTarget) (writers []*syslogwriter.Writer) {
 	if r.length > 0 {
 		w.Length = min(w.Length, r.length+1) // here with the newline
 	}
-	if r.size > syslogwriter.MinBuffer {
-		w.Buffer = min(r.size, syslogwriter.MaxBuffer)
+	if r.size > syslog.MinBuffer {
+		w.Buffer = min(r.size, syslog.MaxBuffer)
 	}
 	for _, s := range r.servers {
 		to := w

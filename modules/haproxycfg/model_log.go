@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/syslog"
@@ -26,12 +25,6 @@ type logTarget struct {
 const (
 	logLength = 1024
 	logPort   = 514
-)
-
-var (
-	syslogFacilities = strings.Fields("kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7")
-	syslogLevels     = strings.Fields("emerg alert crit err warning notice info debug")
-	logFormats       = strings.Fields("local rfc3164 rfc5424 priority short timed iso raw")
 )
 
 // addLog reads "log global" and "log ADDRESS [len N] [format F] [sample R] [profile P] FACILITY
@@ -118,8 +111,8 @@ func (l *logTarget) cutOptions(args []string) (rest []string, err error) {
 }
 
 func logFormat(text string) error {
-	if !slices.Contains(logFormats, text) {
-		return fmt.Errorf("unknown log format '%s'%s", text, didYouMean(text, logFormats))
+	if !slices.Contains(syslog.Formats, text) {
+		return fmt.Errorf("unknown log format '%s'%s", text, didYouMean(text, syslog.Formats))
 	}
 	return nil
 }
@@ -138,22 +131,22 @@ func (l *logTarget) setLevels(address string, args []string) error {
 	if len(args) == 0 {
 		return errors.New("expects <address> and <facility> or global as arguments")
 	}
-	if !slices.Contains(syslogFacilities, args[0]) {
-		if slices.Contains(syslogFacilities, address) {
+	if !slices.Contains(syslog.Facilities, args[0]) {
+		if slices.Contains(syslog.Facilities, address) {
 			return fmt.Errorf("invalid address: '%s': expected an address, the path of a socket, stdout, stderr or ring@NAME", address)
 		}
 		if slices.Contains([]string{"len", "format", "sample"}, args[0]) {
 			return fmt.Errorf("unknown log facility '%s': expected len, format, sample and profile in this order", args[0])
 		}
-		return fmt.Errorf("unknown log facility '%s'%s", args[0], didYouMean(args[0], syslogFacilities))
+		return fmt.Errorf("unknown log facility '%s'%s", args[0], didYouMean(args[0], syslog.Facilities))
 	}
 	l.Facility = args[0]
 	for i, to := range []*string{&l.Level, &l.MinLevel} {
 		if len(args) < i+2 {
 			return nil
 		}
-		if *to = args[i+1]; !slices.Contains(syslogLevels, *to) {
-			return fmt.Errorf("unknown optional %slog level '%s'%s", []string{"", "minimum "}[i], *to, didYouMean(*to, syslogLevels))
+		if *to = args[i+1]; !slices.Contains(syslog.Severities, *to) {
+			return fmt.Errorf("unknown optional %slog level '%s'%s", []string{"", "minimum "}[i], *to, didYouMean(*to, syslog.Severities))
 		}
 	}
 	if len(args) > 3 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/syslog"
 )
 
 // rule is a tcp-request rule.
@@ -229,7 +230,7 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	case "capture":
 		return t.capture(p, s, has, r)
 	case "set-log-level":
-		if r.value = s.arg(1); !slices.Contains(syslogLevels, r.value) && r.value != "silent" {
+		if r.value = s.arg(1); !slices.Contains(syslog.Severities, r.value) && r.value != "silent" {
 			return r, nil, fmt.Errorf("expects exactly 1 argument (log level name or 'silent')")
 		}
 		if has&sample.NeedsResponse != 0 {

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -28,11 +27,6 @@ func init() {
 const (
 	defaultSocket     = "/run/systemd/journal/socket"
 	defaultIdentifier = "caddy"
-
-	minBuffer, maxBuffer = 64 << 10, 1 << 30
-
-	// closeTimeout is the time that the journal has to take the last lines.
-	closeTimeout = 2 * time.Second
 )
 
 // Writer sends lines to systemd's journal. MESSAGE is the line as its encoder has written it,
@@ -82,10 +76,7 @@ func (w *Writer) provision() (err error) {
 			return err
 		}
 	}
-	if w.Buffer != 0 && (w.Buffer < minBuffer || w.Buffer > maxBuffer) {
-		return fmt.Errorf("buffer %d: expected %d to %d bytes", w.Buffer, minBuffer, maxBuffer)
-	}
-	return nil
+	return syslog.ValidateBuffer(w.Buffer)
 }
 
 // socket returns the path of the socket.
@@ -118,7 +109,7 @@ func (w *Writer) OpenWriter() (io.WriteCloser, error) {
 	if identifier == "" {
 		identifier = defaultIdentifier
 	}
-	return &opened{syslog.Open(d, syslog.Options{
+	return syslog.Writer{Target: syslog.Open(d, syslog.Options{
 		Name:   "journal",
 		Level:  w.level,
 		Buffer: int(w.Buffer),
@@ -130,15 +121,6 @@ func (w *Writer) OpenWriter() (io.WriteCloser, error) {
 			caddy.Log().Named("journal").Error("log lines dropped: the journal did not take them", zap.String("socket", path), zap.Uint64("lines", dropped))
 		},
 	})}, nil
-}
-
-// opened is a target that loggers write to.
-type opened struct{ *syslog.Target }
-
-// Close implements io.Closer.
-func (o *opened) Close() error {
-	o.Target.Close(closeTimeout)
-	return nil
 }
 
 // UnmarshalCaddyfile sets up the writer. Syntax:

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/syslog"
 )
 
 // validate validates the action, its variable and its value.
@@ -60,7 +61,7 @@ func (r *Rule) validate() error {
 }
 
 // logLevels are the values of set_log_level.
-var logLevels = strings.Fields("emerg alert crit err warning notice info debug silent")
+var logLevels = append(slices.Clone(syslog.Severities), "silent")
 
 // valueExamples are examples for messages about a missing value.
 var valueExamples = map[Action]string{

@@ -23,15 +23,15 @@ const (
 	Raw                    // text
 )
 
-// formats holds the names, by number.
-var formats = []string{"local", "rfc3164", "rfc5424", "priority", "short", "timed", "iso", "raw"}
+// Formats holds the names, by number. It must not be changed.
+var Formats = []string{"local", "rfc3164", "rfc5424", "priority", "short", "timed", "iso", "raw"}
 
 // String returns the name.
-func (f Format) String() string { return formats[f] }
+func (f Format) String() string { return Formats[f] }
 
 // ParseFormat returns the format of a name, such as rfc5424.
 func ParseFormat(name string) (Format, error) {
-	n, err := indexOf(formats, "format", name)
+	n, err := indexOf(Formats, "format", name)
 	return Format(n), err
 }
 

@@ -27,23 +27,23 @@ const (
 	Debug
 )
 
-// severities holds HAProxy's names, by number.
-var severities = []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
+// Severities holds HAProxy's names of severities, by number. It must not be changed.
+var Severities = []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 
 // String returns the name.
-func (s Severity) String() string { return severities[s] }
+func (s Severity) String() string { return Severities[s] }
 
 // ParseSeverity returns the severity of a name, such as notice.
 func ParseSeverity(name string) (Severity, error) {
-	n, err := indexOf(severities, "level", name)
+	n, err := indexOf(Severities, "level", name)
 	return Severity(n), err
 }
 
 // Facility says what kind of program a message comes from (RFC 5424 6.2.1).
 type Facility uint8
 
-// facilities holds HAProxy's names, by number.
-var facilities = []string{
+// Facilities holds HAProxy's names of facilities, by number. It must not be changed.
+var Facilities = []string{
 	"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news",
 	"uucp", "cron", "auth2", "ftp", "ntp", "audit", "alert", "cron2",
 	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
@@ -53,11 +53,11 @@ var facilities = []string{
 const Local0 Facility = 16
 
 // String returns the name.
-func (f Facility) String() string { return facilities[f] }
+func (f Facility) String() string { return Facilities[f] }
 
 // ParseFacility returns the facility of a name, such as local0.
 func ParseFacility(name string) (Facility, error) {
-	n, err := indexOf(facilities, "facility", name)
+	n, err := indexOf(Facilities, "facility", name)
 	return Facility(n), err
 }
 

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -22,16 +21,8 @@ func init() {
 	caddy.RegisterModule(new(Writer))
 }
 
-// The limits of sizes, in bytes.
-const (
-	minLength, maxLength = 80, 65_535
-
-	MinBuffer = 64 << 10 // the least Buffer
-	MaxBuffer = 1 << 30  // the largest Buffer
-)
-
-// closeTimeout is the time that a target has to take the last lines.
-const closeTimeout = 2 * time.Second
+// The limits of a message's length.
+const minLength, maxLength = 80, 65_535
 
 // Writer sends lines to a syslog target: those of connections in the form that their encoder has,
 // each as one message. A line that begins with <N>, an object whose first member is level, and a
@@ -137,8 +128,8 @@ func (w *Writer) provisionSizes() error {
 	if w.Length != 0 && (w.Length < minLength || w.Length > maxLength) {
 		return fmt.Errorf("length %d: expected %d to %d", w.Length, minLength, maxLength)
 	}
-	if w.Buffer != 0 && (w.Buffer < MinBuffer || w.Buffer > MaxBuffer) {
-		return fmt.Errorf("buffer %d: expected %d to %d bytes", w.Buffer, MinBuffer, MaxBuffer)
+	if err := syslog.ValidateBuffer(w.Buffer); err != nil {
+		return err
 	}
 	w.options.Length, w.options.Buffer = w.Length, int(w.Buffer)
 	return nil
@@ -177,16 +168,7 @@ func (w *Writer) OpenWriter() (io.WriteCloser, error) {
 		caddy.Log().Named("syslog").Error("log lines dropped: the target did not take them",
 			zap.String("address", address), zap.Uint64("lines", dropped))
 	}
-	return &opened{syslog.Open(w.dialer, o)}, nil
-}
-
-// opened is a target that loggers write to.
-type opened struct{ *syslog.Target }
-
-// Close implements io.Closer.
-func (o *opened) Close() error {
-	o.Target.Close(closeTimeout)
-	return nil
+	return syslog.Writer{Target: syslog.Open(w.dialer, o)}, nil
 }
 
 // Interface guards

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/syslog"
 )
 
 // Severity is a severity of syslog, and 1 more than its number; 0: it is not set.
@@ -25,15 +27,13 @@ const (
 	NotLogged Severity = 15 // HAProxy's silent
 )
 
-var severities = []string{"", "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
-
 // ParseSeverity returns the severity of one of syslog's names, or NotLogged for silent.
 func ParseSeverity(name string) (Severity, bool) {
 	if name == "silent" {
 		return NotLogged, true
 	}
-	n := slices.Index(severities, name)
-	return Severity(max(0, n)), n > 0
+	n := slices.Index(syslog.Severities, name) + 1
+	return Severity(n), n > 0
 }
 
 // digit returns the severity's digit.
