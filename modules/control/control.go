@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package control shows and changes the load balancer at run time. It is what the admin endpoint,
+// HAProxy's socket, the commands and the status page have in common. It reads the state of the
+// process for each call, whatever configuration runs, keeps none of its own, and is safe for
+// concurrent use.
+package control
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of this package wrap one of these.
+var (
+	// ErrUnknown means that nothing has the name, the number or the key.
+	ErrUnknown = errors.New("not found")
+	// ErrInvalid means that a value is not allowed.
+	ErrInvalid = errors.New("invalid value")
+	// ErrConflict means that the state of what is to be changed does not allow the change.
+	ErrConflict = errors.New("not possible now")
+)
+
+// failure is an error with one of the above as its kind, which its text does not repeat.
+type failure struct {
+	error
+	kind error
+}
+
+// Unwrap returns the kind and the error.
+func (f *failure) Unwrap() []error { return []error{f.kind, f.error} }
+
+// unknown, invalid and conflict return errors of a kind.
+func unknown(format string, args ...any) error {
+	return &failure{fmt.Errorf(format, args...), ErrUnknown}
+}
+func invalid(format string, args ...any) error {
+	return &failure{fmt.Errorf(format, args...), ErrInvalid}
+}
+func conflict(format string, args ...any) error {
+	return &failure{fmt.Errorf(format, args...), ErrConflict}
+}
