@@ -22,7 +22,8 @@ type Names struct {
 	shown  atomic.Pointer[map[uint64]*named] // replaced, never modified
 	others Split[others]
 
-	mu      sync.Mutex // of changes of shown
+	reading sync.Mutex // of All; locked before a lane
+	mu      sync.Mutex // of changes of shown; locked after a lane, never before one
 	retired uint64     // counted of names that were shown
 	leaving []*named   // names that the last call of All has retired: a lane may still count one
 }
@@ -98,13 +99,16 @@ func (n *Names) copy() map[uint64]*named {
 // All returns the counts by name, and that of all other names. It gives counters to names that have
 // become frequent, in place of others that have become rare.
 func (n *Names) All() (counts map[string]uint64, other uint64) {
+	n.reading.Lock()
+	defer n.reading.Unlock()
+	sums, other := n.unshown()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, s := range n.leaving {
 		n.retired += s.count.Load()
 	}
 	n.leaving = nil
-	other = n.choose()
+	n.choose(sums)
 	counts = make(map[string]uint64)
 	for _, s := range n.copy() {
 		counts[s.name] += s.count.Load()
@@ -115,10 +119,11 @@ func (n *Names) All() (counts map[string]uint64, other uint64) {
 	return counts, other + n.retired
 }
 
-// choose makes the most frequent names those with a counter, where it is certain that they are, and
-// returns the number of names counted without one. The caller holds mu.
-func (n *Names) choose() (other uint64) {
-	limit, sums := int(n.limit.Load()), make(map[uint64]*Counted)
+// unshown returns the most frequent names without a counter, and the number of all that were
+// counted without one.
+func (n *Names) unshown() (sums map[uint64]*Counted, other uint64) {
+	limit := int(n.limit.Load())
+	sums = make(map[uint64]*Counted)
 	var floor uint64
 	n.others.Each(func(o *others) {
 		other += o.count
@@ -128,6 +133,13 @@ func (n *Names) choose() (other uint64) {
 		c.Count += floor
 		c.Error += floor
 	}
+	return sums, other
+}
+
+// choose makes the most frequent names those with a counter, where it is certain that they are. The
+// caller holds mu.
+func (n *Names) choose(sums map[uint64]*Counted) {
+	limit := int(n.limit.Load())
 	next, changed := n.copy(), false
 	for _, c := range sorted(sums) {
 		hash := hashOf(c.Name)
@@ -149,7 +161,6 @@ func (n *Names) choose() (other uint64) {
 	if changed {
 		n.shown.Store(&next)
 	}
-	return other
 }
 
 // leastFrequent returns the hash of the name with a counter that has been counted least, and how

@@ -165,3 +165,32 @@ func BenchmarkObserve(b *testing.B) {
 		}
 	})
 }
+
+// TestNamesWhileRead counts names that get a counter at once while another goroutine reads them:
+// each waits for the other's locks in one order only.
+func TestNamesWhileRead(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		var n Names
+		n.Limit(50)
+		const names = 50
+		var all sync.WaitGroup
+		all.Go(func() {
+			for i := range names {
+				l := Enter()
+				n.Add(l, fmt.Sprint(i))
+				l.Leave()
+			}
+		})
+		all.Go(func() {
+			for range names {
+				n.All()
+			}
+		})
+		all.Wait()
+		counts, other := n.All()
+		if sum := other + uint64(len(counts)); sum != names {
+			t.Fatalf("%d names counted, want %d", sum, names)
+		}
+	}
+}
