@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -58,13 +58,13 @@ func changeServer(body io.Reader, backend, server string) error {
 	if err != nil {
 		return apiError(http.StatusBadRequest, err)
 	}
-	if err := balancer.Registry().Change(backend, server, c); err != nil {
-		return apiError(statusOf(err), fmt.Errorf("server %s/%s: %w", backend, server, err))
+	if _, err := control.ChangeServer(control.ByAdmin, backend, server, c); err != nil {
+		return apiError(statusOf(err), err)
 	}
 	return nil
 }
 
-func parseChange(body io.Reader) (c pool.Change, err error) {
+func parseChange(body io.Reader) (c control.ServerChange, err error) {
 	var says Change
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
@@ -94,8 +94,10 @@ func parseChange(body io.Reader) (c pool.Change, err error) {
 	c.MaxConn = says.MaxConn
 	switch says.Health {
 	case "":
-	case "up", "down":
-		c.Down = new(says.Health == "down")
+	case "up":
+		c.Health = new(pool.HealthUp)
+	case "down":
+		c.Health = new(pool.HealthDown)
 	default:
 		return c, fmt.Errorf("health %q: expected up or down", says.Health)
 	}

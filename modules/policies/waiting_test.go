@@ -46,7 +46,7 @@ func (w *waiting) load(c pool.Config) {
 }
 
 func (w *waiting) change(server string, c pool.Change) {
-	if err := w.reg.Change("b", server, c); err != nil {
+	if _, err := w.reg.Change("b", server, c); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -70,13 +70,13 @@ func TestQueuedRequestsGetFirstFreeServer(t *testing.T) {
 		{"a connection ends", with(func(s *pool.ServerConfig) { s.Disabled = true }), func(w *waiting) { w.leases[1].Release(pool.Served) }, "0B"},
 		{"a server leaves maintenance", with(func(s *pool.ServerConfig) { s.Disabled = true }), func(w *waiting) { w.change("C", pool.Change{Admin: &ready}) }, "0C"},
 		{"a server gets a weight", with(func(s *pool.ServerConfig) { s.Weight = 0 }), func(w *waiting) { w.change("C", pool.Change{Weight: "1"}) }, "0C"},
-		{"a server comes up", c, func(w *waiting) { w.change("C", pool.Change{Down: new(false)}) }, "0C"},
+		{"a server comes up", c, func(w *waiting) { w.change("C", pool.Change{Health: new(pool.HealthUp)}) }, "0C"},
 		{"maxconn is raised", with(func(s *pool.ServerConfig) { s.Disabled = true }), func(w *waiting) { w.change("B", pool.Change{MaxConn: &two}) }, "0B"},
 		{"a reload adds a server", with(func(s *pool.ServerConfig) { s.Disabled = true }), func(w *waiting) {
 			w.load(w.config(pool.ServerConfig{Name: "D", Weight: 1, MaxConn: 2}))
 		}, "0D 1D"},
 		{"a server starts slowly", with(func(s *pool.ServerConfig) { s.MaxConn, s.SlowStart = 4, 4*time.Second }), func(w *waiting) {
-			w.change("C", pool.Change{Down: new(false)})
+			w.change("C", pool.Change{Health: new(pool.HealthUp)})
 			time.Sleep(4 * time.Second)
 		}, "0C 1C 2C"},
 	} {
@@ -84,9 +84,9 @@ func TestQueuedRequestsGetFirstFreeServer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &waiting{t: t, served: make(chan string, 3)}
 				w.load(w.config(tt.third))
-				w.change("C", pool.Change{Down: new(true)})
+				w.change("C", pool.Change{Health: new(pool.HealthDown)})
 				if tt.third.Disabled || tt.third.Weight == 0 {
-					w.change("C", pool.Change{Down: new(false)})
+					w.change("C", pool.Change{Health: new(pool.HealthUp)})
 				}
 				for range 2 {
 					w.leases = append(w.leases, w.acquire(new(pool.Request)))
@@ -148,7 +148,7 @@ func TestQueuedForOneServerFollowsPolicy(t *testing.T) {
 	}{
 		{"its server is drained", provisioned(t, new(Source)), "127.0.0.1", "C", func(w *waiting) { w.change("C", pool.Change{Admin: &drain}) }, "0B"},
 		{"another server is drained: the key is that one's no longer", provisioned(t, new(Source)), "127.0.0.3", "B", func(w *waiting) { w.change("A", pool.Change{Admin: &drain}) }, "0C"},
-		{"its server goes down, without redispatch", provisioned(t, new(Source)), "127.0.0.1", "C", func(w *waiting) { w.change("C", pool.Change{Down: new(true)}) }, ""},
+		{"its server goes down, without redispatch", provisioned(t, new(Source)), "127.0.0.1", "C", func(w *waiting) { w.change("C", pool.Change{Health: new(pool.HealthDown)}) }, ""},
 		{"an active server comes up", new(RoundRobin), "127.0.0.1", "Z", func(w *waiting) { w.change("B", pool.Change{Admin: &ready}) }, "0B"},
 		{"the backup before it comes up", new(RoundRobin), "127.0.0.1", "Z", func(w *waiting) { w.change("Y", pool.Change{Admin: &ready}) }, "0Y"},
 	} {
@@ -201,7 +201,7 @@ func TestQueuedForOneServerFollowsPolicy(t *testing.T) {
 				}
 				time.Sleep(2 * time.Second) // beyond its queue timeout
 				// An event counts the requests that left the queue with it, and no others.
-				w.change(tt.first, pool.Change{Down: new(true)})
+				w.change(tt.first, pool.Change{Health: new(pool.HealthDown)})
 				w.change(tt.first, pool.Change{Admin: &maint})
 				if want := map[bool]string{true: tt.first + "1"}[tt.name == "its server is drained"]; requeued != want {
 					t.Errorf("requeued are %q, want %q", requeued, want)

@@ -14,6 +14,18 @@ var (
 	ErrNoBackend    = errors.New("no such backend")
 	ErrNoSuchServer = errors.New("no such server")
 	ErrTracks       = errors.New("the server tracks another server: change the health of that one")
+	ErrNoAgent      = errors.New("the server has no agent")
+)
+
+// Health is a state of health that the operator sets.
+type Health uint8
+
+// The states, as in HAProxy.
+const (
+	HealthUp Health = iota
+	// HealthStopping servers get no new connections, as if a check had asked for that.
+	HealthStopping
+	HealthDown
 )
 
 // Change is a change of a server at run time. Fields that are nil or empty change nothing. A
@@ -25,47 +37,45 @@ type Change struct {
 	Weight string
 	// MaxConn is the new limit; 0: no limit.
 	MaxConn *int
-	// Down marks the server as down or up, as if checks had found it so.
-	Down *bool
+	// Health sets the health of the server, as if checks had found it so.
+	Health *Health
+	// Agent sets the health of the server, up or down, as if its agent had reported it.
+	Agent *Health
 }
 
-// Change changes a server of the configuration that serves. It is HAProxy's set server. The error
-// is ErrNoBackend, ErrNoSuchServer, ErrTracks, or describes an invalid value; on error nothing
-// changes.
-func (r *Registry) Change(backend, server string, c Change) error {
+// Changed is a value of a server that a Change has changed.
+type Changed struct{ Key, From, To string }
+
+// Change changes a server of the configuration that serves, and returns the values that have
+// changed. It is HAProxy's set server. The error is ErrNoBackend, ErrNoSuchServer, ErrTracks, ErrNoAgent, or describes an invalid value; on error
+// nothing changes.
+func (r *Registry) Change(backend, server string, c Change) ([]Changed, error) {
 	b := r.find(backend)
 	if b == nil {
-		return ErrNoBackend
+		return nil, ErrNoBackend
 	}
 	defer b.unlock()
 	if b.pool == nil {
-		return ErrNoBackend
+		return nil, ErrNoBackend
 	}
 	for _, s := range b.pool.servers {
 		if s.Name == server {
 			return b.change(s, c)
 		}
 	}
-	return ErrNoSuchServer
+	return nil, ErrNoSuchServer
 }
 
-func (b *backend) change(s *Server, c Change) error {
-	weight := s.state.run.weight
-	if c.Weight != "" {
-		var err error
-		if weight, err = ParseWeight(c.Weight, s.Weight); err != nil {
-			return err
-		}
+func (b *backend) change(s *Server, c Change) ([]Changed, error) {
+	if err := c.validate(s); err != nil {
+		return nil, err
 	}
-	if c.MaxConn != nil && *c.MaxConn < 0 {
-		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", *c.MaxConn)
-	}
-	if c.Down != nil && s.Track != (Ref{}) {
-		return ErrTracks
-	}
+	before := s.values()
 	why := cause{Result: Result{Code: CodeManual}}
 	b.update(s, func() cause {
-		s.state.run.weight = weight
+		if c.Weight != "" {
+			s.state.run.weight, _ = ParseWeight(c.Weight, s.Weight)
+		}
 		if c.MaxConn != nil {
 			s.state.run.maxconn = *c.MaxConn
 		}
@@ -74,13 +84,58 @@ func (b *backend) change(s *Server, c Change) error {
 		}
 		return why
 	})
-	if c.Down != nil {
+	if c.Health != nil || c.Agent != nil {
 		b.update(s, func() cause {
-			s.state.health.set(*c.Down)
+			s.state.health.change(c)
 			return why
 		})
 	}
-	return nil
+	return changes(before, s.values()), nil
+}
+
+// values returns what a Change may change, with the names of Changed.
+func (s *Server) values() []Changed {
+	run, h := s.state.run, &s.state.health
+	return []Changed{
+		{Key: "admin", To: run.admin.String()},
+		{Key: "weight", To: strconv.Itoa(run.weight)},
+		{Key: "maxconn", To: strconv.Itoa(run.maxconn)},
+		{Key: "health", To: h.shown()},
+		{Key: "agent", To: upOrDown(h.agent.up())},
+	}
+}
+
+// changes returns the values that differ.
+func changes(before, after []Changed) (changed []Changed) {
+	for i, now := range after {
+		if was := before[i].To; was != now.To {
+			changed = append(changed, Changed{now.Key, was, now.To})
+		}
+	}
+	return changed
+}
+
+func upOrDown(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}
+
+// validate returns the error of a change of a server.
+func (c *Change) validate(s *Server) error {
+	switch {
+	case c.MaxConn != nil && *c.MaxConn < 0:
+		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", *c.MaxConn)
+	case c.Health != nil && s.Track != (Ref{}):
+		return ErrTracks
+	case c.Agent != nil && s.Agent == nil:
+		return ErrNoAgent
+	case c.Weight == "":
+		return nil
+	}
+	_, err := ParseWeight(c.Weight, s.Weight)
+	return err
 }
 
 // ParseWeight parses a weight from 0 to MaxWeight, or a percentage of the configured weight
@@ -113,7 +168,11 @@ func (p *Pool) SetAdmin(server string, a Admin) error {
 // SetHealth marks a server as up or down until a check finds otherwise. It is HAProxy's set server
 // health.
 func (p *Pool) SetHealth(server string, up bool) error {
-	return p.change(server, Change{Down: new(!up)})
+	h := HealthDown
+	if up {
+		h = HealthUp
+	}
+	return p.change(server, Change{Health: &h})
 }
 
 func (p *Pool) change(server string, c Change) error {
@@ -121,7 +180,8 @@ func (p *Pool) change(server string, c Change) error {
 	defer b.unlock()
 	b.activate(p)
 	if s := b.pool.server(server); s != nil {
-		return b.change(s, c)
+		_, err := b.change(s, c)
+		return err
 	}
 	return fmt.Errorf("%w: %q in backend %q", ErrNoSuchServer, server, p.name)
 }

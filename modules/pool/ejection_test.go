@@ -100,7 +100,7 @@ func TestPassiveTells(t *testing.T) {
 		tells("s up 1+1")
 		fail("s")
 		tells("s down 0+1")
-		if err := reg.Change("b", "s", Change{Down: new(false)}); err != nil {
+		if _, err := reg.Change("b", "s", Change{Health: new(HealthUp)}); err != nil {
 			t.Fatal(err)
 		}
 		tells("s up 1+1")

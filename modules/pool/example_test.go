@@ -112,11 +112,12 @@ func ExampleRegistry_Change() {
 	p.Activate()
 
 	for _, admin := range []pool.Admin{pool.Drain, pool.Ready} {
-		if err := registry.Change("web", "s1", pool.Change{Admin: &admin}); err != nil {
+		if _, err := registry.Change("web", "s1", pool.Change{Admin: &admin}); err != nil {
 			panic(err)
 		}
 	}
-	fmt.Println(registry.Change("web", "s3", pool.Change{Weight: "10"}))
+	_, err := registry.Change("web", "s3", pool.Change{Weight: "10"})
+	fmt.Println(err)
 	// Output:
 	// s1 drain usable: 1
 	// s1 ready usable: 2

@@ -175,15 +175,32 @@ func (h *health) recordAgent(r Result, took time.Duration) {
 	}
 }
 
-// set marks the server as up or down until the next check.
-func (h *health) set(down bool) {
-	h.stopping = false
-	if down {
+// change sets the health that an operator wants, until the next check.
+func (h *health) change(c Change) {
+	if c.Agent != nil {
+		h.agent.value = 1
+		if *c.Agent == HealthDown {
+			h.agent.value = 0
+		}
+	}
+	if c.Health == nil {
+		return
+	}
+	h.stopping = *c.Health == HealthStopping
+	if *c.Health == HealthDown {
 		h.check.value = 0
 		return
 	}
 	h.check.value, h.agent.value = h.check.top(), 1
 	h.ejection.reset()
+}
+
+// shown returns the health that checks or an operator have found.
+func (h *health) shown() string {
+	if h.stopping {
+		return "stopping"
+	}
+	return upOrDown(h.check.up())
 }
 
 // observed counts the outcome of a client's connection, and reports whether the number of

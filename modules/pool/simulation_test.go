@@ -371,7 +371,7 @@ func (s *simulation) change() {
 		m.maxconn = s.rng.IntN(4)
 		s.tell("maxconn of %s: %d", name, m.maxconn)
 		s.before = s.held() // existing sessions may stay
-		err = s.reg.Change(p.config.Backend, name, pool.Change{MaxConn: &m.maxconn})
+		_, err = s.reg.Change(p.config.Backend, name, pool.Change{MaxConn: &m.maxconn})
 	case 1:
 		m.weight = s.rng.IntN(5)
 		s.tell("weight of %s: %d", name, m.weight)

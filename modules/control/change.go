@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// Origin says where a change at run time comes from.
+type Origin string
+
+// The origins.
+const (
+	ByAdmin Origin = "admin endpoint"
+	// BySocket is the origin in HAProxy's words: "IP changed from … by 'stats socket command'".
+	BySocket Origin = "stats socket command"
+	ByPage   Origin = "status page"
+)
+
+// RuntimeChange is a value that was changed at run time: of a server, a backend, a frontend, or of
+// the process, if all names are empty.
+type RuntimeChange struct {
+	By                        Origin
+	Backend, Server, Frontend string
+	pool.Changed
+}
+
+// report logs a change.
+func report(c RuntimeChange) {
+	fields := []zap.Field{zap.String("by", string(c.By))}
+	for _, name := range [...]struct{ key, value string }{{"frontend", c.Frontend}, {"backend", c.Backend}, {"server", c.Server}} {
+		if name.value != "" {
+			fields = append(fields, zap.String(name.key, name.value))
+		}
+	}
+	fields = append(fields, zap.String("value", c.Key), zap.String("from", c.From), zap.String("to", c.To))
+	caddy.Log().Named("passthrough").Info("changed at run time", fields...)
+}
