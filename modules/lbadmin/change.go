@@ -4,18 +4,13 @@ package lbadmin
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
-
-// maxBody is the maximum length of a request body.
-const maxBody = 4 << 10
 
 // Change is the body of a PATCH of a server. At least one field must be set.
 type Change struct {
@@ -26,8 +21,10 @@ type Change struct {
 	Weight *weight `json:"weight,omitempty"`
 	// MaxConn is the maximum number of connections; 0: no limit.
 	MaxConn *int `json:"maxconn,omitempty"`
-	// Health is up or down, until the next check.
+	// Health is up, stopping (no new connections) or down, until checks find otherwise.
 	Health string `json:"health,omitempty"`
+	// Agent is up or down, until the agent's next report.
+	Agent string `json:"agent,omitempty"`
 }
 
 // weight is a number or a string.
@@ -49,42 +46,30 @@ func (w *weight) UnmarshalJSON(b []byte) error {
 
 var adminStates = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
 
-// changeServer applies the body of a PATCH to a server.
-func changeServer(body io.Reader, backend, server string) error {
-	c, err := parseChange(body)
-	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return apiError(http.StatusRequestEntityTooLarge, fmt.Errorf("reading the body: expected %d bytes at most", maxBody))
-	}
+// changeServer changes a server, and answers with its state.
+func changeServer(r *request) (any, error) {
+	says, err := decode[Change](r, `{"admin": "drain"}, with admin, weight, maxconn, health or agent`)
 	if err != nil {
-		return apiError(http.StatusBadRequest, err)
+		return nil, err
 	}
-	if _, err := control.ChangeServer(control.ByAdmin, backend, server, c); err != nil {
-		return apiError(statusOf(err), err)
+	c, err := says.change()
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if _, err := control.ChangeServer(control.ByAdmin, r.names[0], r.names[1], c); err != nil {
+		return nil, err
+	}
+	return showServer(r)
 }
 
-func parseChange(body io.Reader) (c control.ServerChange, err error) {
-	var says Change
-	decoder := json.NewDecoder(body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&says); err != nil {
-		return c, fmt.Errorf("reading the body: %w: expected an object such as {\"admin\": \"drain\"}, with admin, weight, maxconn or health", err)
-	}
-	switch _, err := decoder.Token(); {
-	case errors.Is(err, io.EOF):
-	case errors.As(err, new(*http.MaxBytesError)):
-		return c, err
-	default:
-		return c, errors.New("reading the body: expected one object and nothing after it")
-	}
+func (says Change) change() (c control.ServerChange, err error) {
 	if says == (Change{}) {
-		return c, errors.New("nothing to change: expected admin, weight, maxconn or health")
+		return c, invalid("nothing to change: expected admin, weight, maxconn, health or agent")
 	}
 	if says.Admin != "" {
 		a, ok := adminStates[says.Admin]
 		if !ok {
-			return c, fmt.Errorf("admin %q: expected ready, drain or maint", says.Admin)
+			return c, invalid("admin %q: expected ready, drain or maint", says.Admin)
 		}
 		c.Admin = &a
 	}
@@ -92,14 +77,22 @@ func parseChange(body io.Reader) (c control.ServerChange, err error) {
 		c.Weight = string(*says.Weight)
 	}
 	c.MaxConn = says.MaxConn
-	switch says.Health {
-	case "":
-	case "up":
-		c.Health = new(pool.HealthUp)
-	case "down":
-		c.Health = new(pool.HealthDown)
-	default:
-		return c, fmt.Errorf("health %q: expected up or down", says.Health)
+	if c.Health, err = healthState("health", says.Health, "up", "stopping", "down"); err != nil {
+		return c, err
 	}
-	return c, nil
+	c.Agent, err = healthState("agent", says.Agent, "up", "down")
+	return c, err
+}
+
+var healthStates = map[string]pool.Health{"up": pool.HealthUp, "stopping": pool.HealthStopping, "down": pool.HealthDown}
+
+// healthState returns the state of a word, which must be one of those allowed; nil if it is empty.
+func healthState(field, word string, allowed ...string) (*pool.Health, error) {
+	if word == "" {
+		return nil, nil
+	}
+	if !slices.Contains(allowed, word) {
+		return nil, invalid("%s %q: expected %s", field, word, oneOf(allowed))
+	}
+	return new(healthStates[word]), nil
 }

@@ -37,7 +37,7 @@ func TestFollow(t *testing.T) {
 }
 
 func TestSessions(t *testing.T) {
-	if got := get[Sessions](t, sessionsPath); got != (Sessions{}) {
+	if got := show[Sessions](t, sessionsPath); got != (Sessions{}) {
 		t.Errorf("without connections: %+v", got)
 	}
 	if status, text := ask(t, http.MethodPost, sessionsPath, ""); status != http.StatusMethodNotAllowed || !strings.Contains(text, "method POST: expected GET") {

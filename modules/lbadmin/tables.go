@@ -11,15 +11,10 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
-
-// tablesPath is the prefix of the paths of stick tables.
-const tablesPath = "/passthrough/tables"
 
 // Table describes a stick table.
 type Table struct {
@@ -60,31 +55,34 @@ type Cleared struct {
 	InUse int `json:"in_use"`
 }
 
-// serveTable shows, changes or clears the entries of one table.
-func serveTable(w http.ResponseWriter, r *http.Request) error {
-	name, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), tablesPath+"/"))
+// tableOf returns the table of a path, and the filter of its query.
+func tableOf(r *request) (t *tables.Table, f stick.Filter, err error) {
+	name := r.names[0]
+	if t = balancer.StickTables().Table(name); t == nil {
+		return nil, f, unknown("stick table %q: no such table", name)
+	}
+	if f, err = newFilter(t.Config(), r.URL.Query()); err != nil {
+		return nil, f, fmt.Errorf("stick table %q: %w", name, err)
+	}
+	return t, f, nil
+}
+
+func showTable(r *request) (any, error) {
+	t, f, err := tableOf(r)
 	if err != nil {
-		return apiError(http.StatusBadRequest, fmt.Errorf("path %s: %w", r.URL.Path, err))
+		return nil, err
 	}
-	t := balancer.StickTables().Table(name)
-	if t == nil {
-		return apiError(http.StatusNotFound, fmt.Errorf("stick table %q: no such table", name))
-	}
-	f, err := newFilter(t.Config(), r.URL.Query())
+	return entries(t, f), nil
+}
+
+func clearTable(r *request) (any, error) {
+	t, f, err := tableOf(r)
 	if err != nil {
-		return apiError(http.StatusBadRequest, fmt.Errorf("stick table %q: %w", name, err))
+		return nil, err
 	}
-	switch r.Method {
-	case http.MethodGet:
-		return writeEntries(w, t, f)
-	case http.MethodPost:
-		return setEntry(w, r, name, t)
-	case http.MethodDelete:
-		var c Cleared
-		c.Cleared, c.InUse = stick.Clear(t, f)
-		return writeJSON(w, c)
-	}
-	return apiError(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET, POST or DELETE", r.Method))
+	var c Cleared
+	c.Cleared, c.InUse = stick.Clear(t, f)
+	return c, nil
 }
 
 // newFilter parses key=KEY and data.VALUE.OPERATOR=NUMBER.
@@ -108,26 +106,27 @@ func newFilter(c tables.Config, query url.Values) (f stick.Filter, err error) {
 	return f, nil
 }
 
-// writeEntries writes an array of entries, one at a time: there may be millions.
-func writeEntries(w http.ResponseWriter, t *tables.Table, f stick.Filter) error {
-	w.Header().Set("Content-Type", "application/json")
-	separator := "["
-	for e := range stick.Entries(t, f) {
-		if _, err := io.WriteString(w, separator); err != nil {
-			return err // the client is gone
+// entries writes an array of entries, one at a time: there may be millions.
+func entries(t *tables.Table, f stick.Filter) stream {
+	return func(w http.ResponseWriter) error {
+		separator := "["
+		for e := range stick.Entries(t, f) {
+			if _, err := io.WriteString(w, separator); err != nil {
+				return err // the client is gone
+			}
+			if err := json.NewEncoder(w).Encode(e); err != nil {
+				return err // the client is gone
+			}
+			separator = ","
 		}
-		if err := json.NewEncoder(w).Encode(e); err != nil {
-			return err // the client is gone
+		if separator == "[" {
+			separator = "[]"
+		} else {
+			separator = "]"
 		}
-		separator = ","
+		_, err := io.WriteString(w, separator+"\n")
+		return err
 	}
-	if separator == "[" {
-		separator = "[]"
-	} else {
-		separator = "]"
-	}
-	_, err := io.WriteString(w, separator+"\n")
-	return err
 }
 
 // Set is the body of a POST: values of the entry of a key, which is created if necessary.
@@ -139,37 +138,25 @@ type Set struct {
 	Server *string `json:"server,omitempty"`
 }
 
-// setEntry applies the body of a POST, and answers with the entry.
-func setEntry(w http.ResponseWriter, r *http.Request, name string, t *tables.Table) error {
-	var s Set
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&s); err != nil {
-		return apiError(http.StatusBadRequest, fmt.Errorf("reading the body: %w: expected an object such as {\"key\": \"192.0.2.1\", \"data\": {\"gpc0\": 1}}", err))
+// setEntry sets values of an entry, and answers with it.
+func setEntry(r *request) (any, error) {
+	t, f, err := tableOf(r)
+	if err != nil {
+		return nil, err
 	}
-	if err := stick.Set(t, s.Key, s.Data, s.Server); err != nil {
-		status := http.StatusBadRequest
-		if errors.Is(err, stick.ErrFull) {
-			status = http.StatusConflict
-		}
-		return apiError(status, fmt.Errorf("stick table %q: %w", name, err))
+	s, err := decode[Set](r, `{"key": "192.0.2.1", "data": {"gpc0": 1}}`)
+	if err != nil {
+		return nil, err
 	}
-	var f stick.Filter
-	if err := f.Key(t.Config(), s.Key); err != nil {
-		return apiError(http.StatusBadRequest, err)
+	err = stick.Set(t, s.Key, s.Data, s.Server)
+	if err == nil {
+		err = f.Key(t.Config(), s.Key)
 	}
-	return writeEntries(w, t, f)
-}
-
-func writeJSON(w http.ResponseWriter, value any) error {
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(value)
-}
-
-// tableRoutes returns the routes of stick tables.
-func tableRoutes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{
-		{Pattern: tablesPath, Handler: getJSON(func() any { return newTables() })},
-		{Pattern: tablesPath + "/", Handler: caddy.AdminHandlerFunc(serveTable)},
+	switch {
+	case errors.Is(err, stick.ErrFull):
+		return nil, apiError(http.StatusConflict, fmt.Errorf("stick table %q: %w", r.names[0], err))
+	case err != nil:
+		return nil, fmt.Errorf("stick table %q: %w", r.names[0], err)
 	}
+	return entries(t, f), nil
 }

@@ -30,7 +30,7 @@ func openTable(t *testing.T, name string, size int) *tables.Table {
 func keys(t *testing.T, path string) string {
 	t.Helper()
 	var all []string
-	for _, e := range get[[]stick.Entry](t, path) {
+	for _, e := range show[[]stick.Entry](t, path) {
 		all = append(all, e.Key)
 	}
 	slices.Sort(all)
@@ -51,10 +51,10 @@ func TestTables(t *testing.T) {
 		}
 	}
 	want := map[string]Table{"mesh/t": {Type: "ip", Size: 10, Used: 3, Expire: 60, Store: []string{"gpc0", "server_id"}}}
-	if got := get[map[string]Table](t, tablesPath); !cmp.Equal(got, want) {
+	if got := show[map[string]Table](t, tablesPath); !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
-	entry := get[[]stick.Entry](t, path+"?key=192.0.2.2")
+	entry := show[[]stick.Entry](t, path+"?key=192.0.2.2")
 	if len(entry) != 1 || entry[0].Server != "s1" || entry[0].Data["gpc0"] != 2 || *entry[0].Expires > 60 || *entry[0].Expires < 1 {
 		t.Errorf("%+v", entry)
 	}

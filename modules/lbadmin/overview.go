@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lbadmin
+
+import (
+	"cmp"
+	"maps"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// Process describes the process.
+type Process struct {
+	PID     int       `json:"pid"`
+	Version string    `json:"version"`
+	Node    string    `json:"node"`
+	Started time.Time `json:"started"`
+	// Uptime is in seconds.
+	Uptime float64 `json:"uptime"`
+	CPUs   int     `json:"cpus"`
+	// Goroutines is their number, Memory that of the bytes that Go has from the system.
+	Goroutines int    `json:"goroutines"`
+	Memory     uint64 `json:"memory"`
+	// Connections is the number of open ones, ConnectionsTotal that of those so far, MaxConn the
+	// limit; 0: none.
+	Connections      int   `json:"connections"`
+	ConnectionsTotal int64 `json:"connections_total"`
+	MaxConn          int64 `json:"maxconn"`
+	// ConnectionRateLimit and SessionRateLimit are in connections in a second; 0: none.
+	ConnectionRateLimit int64 `json:"connection_rate_limit"`
+	SessionRateLimit    int64 `json:"session_rate_limit"`
+	Stopping            bool  `json:"stopping"`
+	// Overload is the stage of overload: normal, tight or paused.
+	Overload string `json:"overload"`
+}
+
+var started = time.Now()
+
+func newProcess() Process {
+	p := Process{
+		PID: os.Getpid(), Started: started, Uptime: time.Since(started).Seconds(), CPUs: runtime.GOMAXPROCS(0),
+		Goroutines: runtime.NumGoroutine(), Memory: memory(),
+		Connections: lifecycle.Connections(), ConnectionsTotal: lifecycle.TotalConnections(), MaxConn: limits.Process.MaxConn.Load(),
+		ConnectionRateLimit: limits.Process.ConnRate.Load(), SessionRateLimit: limits.Process.SessRate.Load(),
+		Overload: limits.Overload.Stage().String(),
+	}
+	p.Version, _ = caddy.Version()
+	p.Node, _ = os.Hostname()
+	p.Stopping, _ = lifecycle.ShuttingDown()
+	return p
+}
+
+// memory returns the number of bytes that Go has from the system.
+func memory() uint64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
+}
+
+// Overview sums up the state of the process.
+type Overview struct {
+	Process   Process       `json:"process"`
+	Frontends FrontendCount `json:"frontends"`
+	Backends  BackendCount  `json:"backends"`
+	Servers   ServerCount   `json:"servers"`
+	// Rate is the number of sessions of all frontends in the last second, SessionsTotal that of those
+	// so far.
+	Rate          int   `json:"rate"`
+	SessionsTotal int64 `json:"sessions_total"`
+	// BytesIn and BytesOut are the bytes of clients and servers, counted when connections end.
+	BytesIn  int64 `json:"bytes_in"`
+	BytesOut int64 `json:"bytes_out"`
+	// Queue is the number of connections that wait for a server.
+	Queue int64 `json:"queue"`
+}
+
+// FrontendCount counts frontends by their state.
+type FrontendCount struct {
+	Total int `json:"total"`
+	Open  int `json:"open"`
+}
+
+// BackendCount counts backends. Down is the number of those without a usable server.
+type BackendCount struct {
+	Total int `json:"total"`
+	Down  int `json:"down"`
+}
+
+// ServerCount counts servers by their state. Up is the number of those that are neither down, nor
+// in drain or maint.
+type ServerCount struct {
+	Total int `json:"total"`
+	Up    int `json:"up"`
+	Down  int `json:"down"`
+	Drain int `json:"drain"`
+	Maint int `json:"maint"`
+}
+
+func newOverview() Overview {
+	o := Overview{Process: newProcess()}
+	for _, f := range control.Frontends() {
+		o.Frontends.Total++
+		if f.Running {
+			o.Frontends.Open++
+		}
+		o.Rate += f.Rate
+		o.SessionsTotal += f.Sessions
+		o.BytesIn += f.In
+		o.BytesOut += f.Out
+	}
+	for _, b := range control.Backends() {
+		o.Backends.Total++
+		if b.Down {
+			o.Backends.Down++
+		}
+		o.Queue += int64(b.Queue)
+		for i := range b.Servers {
+			o.Servers.count(&b.Servers[i])
+			o.Queue += b.Servers[i].Queued
+		}
+	}
+	return o
+}
+
+func (c *ServerCount) count(s *pool.ServerStatus) {
+	c.Total++
+	switch {
+	case s.Admin == pool.Maint:
+		c.Maint++
+	case s.Down:
+		c.Down++
+	case s.Admin == pool.Drain:
+		c.Drain++
+	default:
+		c.Up++
+	}
+}
+
+// Names are the server names that clients ask for most.
+type Names struct {
+	// Names are sorted, the most frequent first.
+	Names []NameCount `json:"names"`
+	// Others is the number of connections with other names.
+	Others uint64 `json:"others"`
+}
+
+// NameCount counts the connections of a server name.
+type NameCount struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"`
+}
+
+func newNames() Names {
+	counts, others := frontend.ServerNames.All()
+	n := Names{make([]NameCount, 0, len(counts)), others}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		n.Names = append(n.Names, NameCount{name, counts[name]})
+	}
+	slices.SortStableFunc(n.Names, func(a, b NameCount) int { return cmp.Compare(b.Count, a.Count) })
+	return n
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lbadmin
+
+import (
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
+)
+
+// The paths that commands use.
+const (
+	backendsPath  = prefix + "backends"
+	sessionsPath  = prefix + "sessions"
+	frontendsPath = prefix + "frontends"
+	tablesPath    = prefix + "tables"
+)
+
+// routes are all routes.
+var routes = []route{
+	{path: "overview", methods: map[string]method{"GET": get(newOverview)}},
+	{path: "process", methods: map[string]method{"GET": get(newProcess)}},
+	{path: "overload", methods: map[string]method{"GET": get(limits.Overload.Report)}},
+	{path: "frontends", methods: map[string]method{"GET": get(newFrontends)}},
+	{path: "frontends/FRONTEND", methods: map[string]method{"GET": showFrontend}},
+	{path: "listeners", methods: map[string]method{"GET": get(newListeners)}},
+	{path: "names", methods: map[string]method{"GET": get(newNames)}},
+	{path: "backends", methods: map[string]method{"GET": get(newBackends)}},
+	{path: "backends/BACKEND", methods: map[string]method{"GET": showBackend}},
+	{path: "backends/BACKEND/servers/SERVER", methods: map[string]method{"GET": showServer, "PATCH": changeServer}},
+	{path: "sessions", methods: map[string]method{"GET": get(newSessions)}},
+	{path: "tables", methods: map[string]method{"GET": get(newTables)}},
+	{path: "tables/TABLE", anyQuery: true, methods: map[string]method{"GET": showTable, "POST": setEntry, "DELETE": clearTable}},
+}
