@@ -39,14 +39,16 @@ func (c *connection) whileClientStays(k *claim, attempts func(*claim) *ending) *
 // does not block.
 func (c *connection) claimOf(b *balancer.Backend, server string, k *claim, now time.Time) *claim {
 	k.began, k.Backend, k.Pauser = now, b, k
+	k.session.id = c.id
 	k.Request.Began = now
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
 	k.Request.NextLease = &k.session.lease
 	k.Request.Source, k.Request.Connection = c.sourceForHash(), c
 	k.Request.Priority = pool.Priority{Class: int(c.input.priority.Class), Offset: time.Duration(c.input.priority.Offset) * time.Millisecond}
 	k.watch.Context, k.watch.c, k.watch.untilFin = context.Background(), c, b.AbortOnClose
-	c.claim, c.endIfKilled = k, tcplog.KilledQueue
+	c.claim = k
 	c.record.Server, c.record.Address = "", ""
+	c.reach(tcplog.KilledQueue)
 	c.record.Retries, c.record.Redispatched, c.record.Moved = 0, false, 0
 	return k
 }
@@ -101,7 +103,7 @@ func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending
 	if over := c.checkRetry(k, failed, f.Outcome); over != nil {
 		return nil, over, nil
 	}
-	s := new(session)
+	s := &session{id: c.id}
 	k.Request.NextLease = &s.lease
 	if l, err = k.Next(&k.watch, k.handOverLease(), f); l == &s.lease {
 		k.session = s

@@ -15,7 +15,6 @@ import (
 var (
 	errClientReset = errors.New("the client's connection broke while it waited for a server")
 	errClientFin   = errors.New("the client left while it waited for a server")
-	errKilled      = errors.New("ended from outside while it waited for a server")
 )
 
 // setGone marks the client as no longer to be served. Only the first call counts; it may come from
@@ -52,7 +51,7 @@ type clientWatch struct {
 
 // Done returns a channel that is closed when the client has left.
 func (p *clientWatch) Done() <-chan struct{} {
-	p.c.endIfKilled = tcplog.KilledQueue
+	p.c.reach(tcplog.KilledQueue)
 	p.start()
 	return p.c.gone
 }

@@ -37,7 +37,7 @@ func (a *shardConn) conn() *connection {
 		if a.number == 0 {
 			a.number = a.f.nextNumber()
 		}
-		a.pooled.record.Number = a.number
+		a.pooled.record.Number, a.pooled.id = a.number, a.session.id
 		if w := a.kept; w != nil {
 			a.pooled.input = w.input
 			a.pooled.hello.Feed(w.sent)

@@ -14,7 +14,7 @@ import (
 )
 
 // liveConns holds the connections of the process, whichever configuration accepted them.
-var liveConns = connRegistry{onGoroutine: make(map[*connection]struct{}), copiedSessions: make(map[*session]struct{})}
+var liveConns = connRegistry{onGoroutine: make(map[*connection]struct{}), copiedSessions: make(map[*session]*sessionConfig)}
 
 func init() {
 	lifecycle.AddDrainer(lifecycle.Drainer{Remaining: liveConns.count, Total: liveConns.arrived.Load, CloseAll: liveConns.closeAll})
@@ -26,17 +26,17 @@ func init() {
 // in exactly one of them, else the end of the process waits too long or cuts too early.
 type connRegistry struct {
 	mu             sync.Mutex
-	onGoroutine    map[*connection]struct{} // before their session
-	sessions       int                      // in relay, including those that wait for their clients
-	copiedSessions map[*session]struct{}    // those that relay.EndAll does not reach
-	total          atomic.Int64             // of onGoroutine and sessions
-	arrived        atomic.Int64             // since the start of the process
-	closed         atomic.Bool              // new connections are cut
+	onGoroutine    map[*connection]struct{}    // before their session
+	sessions       int                         // in relay, including those that wait for their clients
+	copiedSessions map[*session]*sessionConfig // those that relay.EndAll does not reach
+	total          atomic.Int64                // of onGoroutine and sessions
+	arrived        atomic.Int64                // since the start of the process; the last ID
+	closed         atomic.Bool                 // new connections are cut
 }
 
-// add adds a connection that a goroutine serves.
+// add adds a connection that a goroutine serves, and gives it its ID.
 func (p *connRegistry) add(c *connection) {
-	p.arrived.Add(1)
+	c.id = uint64(p.arrived.Add(1))
 	p.serve(c, 0)
 }
 
@@ -48,7 +48,7 @@ func (p *connRegistry) serve(c *connection, n int) {
 	p.updateTotal()
 	p.mu.Unlock()
 	if p.closed.Load() {
-		c.kill()
+		c.kill(errShutdown)
 	}
 }
 
@@ -64,7 +64,7 @@ func (p *connRegistry) remove(c *connection) {
 func (p *connRegistry) toSession(c *connection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed.Load() {
+	if p.closed.Load() || c.wasKilled() {
 		return false
 	}
 	delete(p.onGoroutine, c)
@@ -73,11 +73,11 @@ func (p *connRegistry) toSession(c *connection) bool {
 	return true
 }
 
-// addSession counts a session that is about to wait for its client on a shard.
-func (p *connRegistry) addSession() {
+// addSession counts a session that is about to wait for its client on a shard, and gives it its ID.
+func (p *connRegistry) addSession(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.arrived.Add(1)
+	s.id = uint64(p.arrived.Add(1))
 	p.sessions++
 	p.updateTotal()
 }
@@ -87,7 +87,7 @@ func (p *connRegistry) addSession() {
 func (p *connRegistry) started(s *session, copied bool) {
 	if copied {
 		p.mu.Lock()
-		p.copiedSessions[s] = struct{}{}
+		p.copiedSessions[s] = s.sessionConfig
 		p.mu.Unlock()
 	}
 	if p.closed.Load() {
@@ -123,7 +123,7 @@ func (p *connRegistry) closeAll() {
 	copied := slices.Collect(maps.Keys(p.copiedSessions))
 	p.mu.Unlock()
 	for _, c := range early {
-		c.kill()
+		c.kill(errShutdown)
 	}
 	for _, s := range copied {
 		s.End(errShutdown.Error())
@@ -132,9 +132,12 @@ func (p *connRegistry) closeAll() {
 }
 
 // kill ends a connection that has not become a session.
-func (c *connection) kill() {
-	c.setGone(errKilled)
+func (c *connection) kill(why error) {
+	c.setGone(why)
 	_ = c.Conn.Close() // reads fail, now and later
 }
 
-func (c *connection) wasKilled() bool { return errors.Is(c.goneErr(), errKilled) }
+func (c *connection) wasKilled() bool {
+	why := c.goneErr()
+	return errors.Is(why, errShutdown) || errors.Is(why, ErrEnded)
+}

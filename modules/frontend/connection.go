@@ -23,7 +23,8 @@ import (
 // inspection of the hello, its claim on a server and its log record; a session takes over the last
 // two.
 type connection struct {
-	f *Frontend
+	f  *Frontend
+	id uint64 // see Live
 	client
 	hello        *clienthello.Inspection // nil once it is released
 	input        inputState
@@ -47,7 +48,8 @@ type connection struct {
 	ended    bool // it has ended, or has become a session
 	passedOn bool // it belongs to EntryConfig.Next
 
-	endIfKilled tcplog.End    // how it ends if it is killed now
+	endIfKilled tcplog.End    // how it ends if it is killed now; see reach
+	shown       shown         // while a goroutine serves it
 	watch       *clientWatch  // runs while it waits for a server
 	gone        chan struct{} // closed by setGone; nil on a shard
 	goneOnce    sync.Once
@@ -107,6 +109,7 @@ func (c *connection) enter(b *balancer.Backend) {
 	c.shared.beconn.enter()
 	c.entered = time.Now()
 	c.shared.beconn.rate.Count(c.entered)
+	c.publish()
 }
 
 // leaveBackend undoes enter, if need be, and records the number of the backend's other

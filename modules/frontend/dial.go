@@ -61,7 +61,6 @@ func (c *connection) serverSocket(k *claim) (o *relay.SocketOptions, client neti
 // tried.
 func (c *connection) nextDestination(k *claim) (destination, error) {
 	s := k.server
-	c.endIfKilled = tcplog.KilledConnect
 	if c.record.Server != "" && c.record.Server != s.Name {
 		c.record.Redispatched, c.record.Moved = true, time.Since(k.began)-c.record.Queue
 	}
@@ -70,6 +69,7 @@ func (c *connection) nextDestination(k *claim) (destination, error) {
 	if to.filled != "" {
 		c.record.Address = to.filled
 	}
+	c.reach(tcplog.KilledConnect)
 	return to, err
 }
 

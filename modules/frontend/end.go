@@ -109,7 +109,7 @@ func (c *connection) end(e *ending) {
 	c.record.FEConn = c.f.conns.Load()
 	switch {
 	case c.wasKilled() && e.end != tcplog.Failed:
-		e = &ending{end: c.endIfKilled, by: relay.Proxy, err: errShutdown, clientClosed: true}
+		e = &ending{end: c.endIfKilled, by: relay.Proxy, err: c.goneErr(), clientClosed: true}
 	case next != nil:
 		e = c.passOn(next)
 	}

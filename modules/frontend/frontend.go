@@ -157,6 +157,7 @@ func (f *Frontend) ServeRouted(cx *layer4.Connection) (next net.Conn) {
 func (f *Frontend) serve(from client) {
 	c := newConnection(f, from)
 	c.gone = make(chan struct{})
+	c.publish()
 	liveConns.add(c)
 	c.run(c.walk)
 }
@@ -195,6 +196,7 @@ func (c *connection) walkFromHeader() *ending {
 	if end := c.enterLate(); end != nil {
 		return end
 	}
+	c.publish()
 	if end := c.screen(c.f.Session); end != nil { // rules about the client's address
 		return end
 	}

@@ -32,6 +32,7 @@ type session struct {
 	lease   pool.Lease
 	tracked *tracked    // nil: nothing is tracked
 	packed  offheap.Ref // the log record at the start; see begin
+	id      uint64      // the connection's
 }
 
 // sessionConfig holds what all sessions from one frontend to one backend share. It must not refer
@@ -97,7 +98,7 @@ func appendAccepted(b []byte, accepted time.Time) []byte {
 
 // cutAccepted returns the time of accept and the record.
 func cutAccepted(began []byte) (time.Time, []byte) {
-	micro := int64(binary.LittleEndian.Uint64(began)<<16) >> 16
+	micro := int64(uint64(binary.LittleEndian.Uint32(began))|uint64(binary.LittleEndian.Uint16(began[4:]))<<32) << 16 >> 16
 	return epoch.Add(time.Duration(micro) * time.Microsecond), began[packedHead:]
 }
 
@@ -154,9 +155,9 @@ func (s *session) Ended(result relay.Result) {
 			s.log.Logger().Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
 		s.releaseHolds()
-		s.packed.Free()
 		s.feconn.leave()
 		liveConns.removeSession(s)
+		s.packed.Free() // nothing finds the session any more
 	}()
 	s.beconn.Add(-1)
 	outcome := pool.Served
@@ -214,7 +215,7 @@ func (c *connection) relay(k *claim) *ending {
 	s := k.session
 	if !liveConns.toSession(c) {
 		<-c.gone // closed by kill, now or soon
-		return &ending{end: tcplog.Killed, by: relay.Proxy, err: errShutdown}
+		return &ending{end: tcplog.Killed, by: relay.Proxy, err: c.goneErr()}
 	}
 	s.begin(c)
 	c.ended = true

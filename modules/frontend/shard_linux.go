@@ -58,7 +58,7 @@ func (e *Entry) ServeOnShard(socket *relay.Socket) {
 	if e.Headers != nil {
 		a.header = e.Headers.stateFor(socket.RemoteAddr())
 	}
-	liveConns.addSession()
+	liveConns.addSession(a.session)
 	if err := a.session.Arrive(socket, a); err != nil { // no shard can watch it
 		liveConns.removeSession(a.session)
 		go e.serveEntered(config, socket, accepted)
@@ -205,6 +205,7 @@ func (a *shardConn) toGoroutine(way func() *ending) relay.Step {
 	}
 	a.pooled = nil // the goroutine owns it now
 	c.gone = make(chan struct{})
+	c.publish()
 	liveConns.toGoroutine(c)
 	go c.run(way)
 	return relay.Step{}
@@ -262,7 +263,7 @@ func (a *shardConn) Ended(r relay.Result) {
 		if c.claim != nil {
 			c.claim.release(pool.NotTried)
 		}
-		end = &ending{end: c.endIfKilled, by: relay.Proxy, err: errShutdown}
+		end = &ending{end: c.endIfKilled, by: relay.Proxy, err: errors.New(r.Reason)}
 	}
 	end.clientClosed = true
 	c.end(end)

@@ -19,8 +19,8 @@ const listenerCloseTimeout = time.Second
 
 // toSite passes the connection to the http server of a backend and waits until it has ended there.
 func (c *connection) toSite(b *balancer.Backend) *ending {
-	c.endIfKilled = tcplog.KilledConnect
 	c.record.Server, c.record.Address = "", inprocess.Network+"/"+b.Site
+	c.reach(tcplog.KilledConnect)
 	v := newSiteConn(c.addressed(c.Conn), bytes.Clone(c.hello.Bytes()))
 	for {
 		closed, err := inprocess.Deliver(b.Site, v, c.gone)
@@ -31,7 +31,8 @@ func (c *connection) toSite(b *balancer.Backend) *ending {
 			return &ending{end: tcplog.NoServer, by: relay.Proxy, err: err, unserved: c.hello != nil}
 		}
 		c.forget()
-		c.endIfKilled, c.record.Queue, c.record.Connect = tcplog.Killed, 0, 0
+		c.record.Queue, c.record.Connect = 0, 0
+		c.reach(tcplog.Killed)
 		<-v.closed
 		if !v.untouched || !closesSoon(closed) || c.goneErr() != nil {
 			break

@@ -48,7 +48,7 @@ func TestShutdownCutsSites(t *testing.T) {
 	liveConns.mu.Lock()
 	for c := range liveConns.onGoroutine {
 		if c.f == f {
-			go c.kill()
+			go c.kill(errShutdown)
 		}
 	}
 	liveConns.mu.Unlock()

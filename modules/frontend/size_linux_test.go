@@ -19,18 +19,19 @@ import (
 )
 
 // TestSessionSize pins the heap size of an idle session: each byte more costs two bytes of memory
-// for each of very many sessions. The memory off the heap is not counted.
+// for each of very many sessions. Go has a size class of 160 bytes; the one before it is of 144. The
+// memory off the heap is not counted.
 func TestSessionSize(t *testing.T) {
 	if strconv.IntSize != 64 {
 		t.Skip("the sizes are those of a 64-bit system")
 	}
-	if got, want := unsafe.Sizeof(session{}), uintptr(152); got > want {
+	if got, want := unsafe.Sizeof(session{}), uintptr(160); got > want {
 		t.Errorf("a session has %d bytes, want at most %d", got, want)
 	}
 }
 
 // keeping starts a server that sends each client one byte and keeps the connection.
-func keeping(t *testing.T) unix.SockaddrInet4 {
+func keeping(t testing.TB) unix.SockaddrInet4 {
 	t.Helper()
 	fd, at := listeningSocket(t)
 	over := make(chan struct{})

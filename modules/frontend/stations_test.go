@@ -293,7 +293,7 @@ func TestConnectionEndsOnce(t *testing.T) {
 		f, logged := frontendTo(app, "none", Config{Name: "ending", MaxHello: 65536})
 		c1, client := connectionWith(t, f, c.sent)
 		if c.killed {
-			c1.kill()
+			c1.kill(errShutdown)
 		}
 		func() {
 			defer c1.recovered()

@@ -148,7 +148,7 @@ func TestTrackedIsReleasedElsewhere(t *testing.T) {
 		pauses(t, client)
 		liveConns.mu.Lock()
 		for c := range liveConns.onGoroutine {
-			go c.kill()
+			go c.kill(errShutdown)
 		}
 		liveConns.mu.Unlock()
 		relay.EndAll("the test")

@@ -184,25 +184,7 @@ func (sh *shard) poll() {
 
 // EndAll ends every session that the engine has in this process, as End does.
 func EndAll(reason string) {
-	for _, s := range allSessions() {
+	for s := range Sessions() {
 		s.End(reason)
 	}
-}
-
-// allSessions returns the sessions that the engine has in this process.
-func allSessions() (sessions []*Session) {
-	all := engineShards.shards.Load()
-	if all == nil {
-		return nil
-	}
-	for _, sh := range *all {
-		sh.mu.Lock()
-		for _, w := range sh.slots {
-			if s, ok := w.(interface{ self() *Session }); ok {
-				sessions = append(sessions, s.self())
-			}
-		}
-		sh.mu.Unlock()
-	}
-	return sessions
 }

@@ -6,6 +6,7 @@ package relay
 
 import (
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 )
@@ -100,3 +101,9 @@ func undeliveredBytes(uintptr) (n int64, known bool) { return 0, false }
 
 // Tighten changes nothing: only Linux has the engine.
 func Tighten(bool) {}
+
+// Sessions returns nothing: only Linux has an engine.
+func Sessions() iter.Seq[*Session] { return func(func(*Session) bool) {} }
+
+// Look finds nothing: only Linux has an engine.
+func (s *Session) Look(func(Owner, Progress, Counters)) bool { return false }

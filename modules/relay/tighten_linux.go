@@ -22,7 +22,7 @@ func Tighten(on bool) {
 	if !on {
 		return
 	}
-	for _, s := range allSessions() {
+	for s := range Sessions() {
 		s.lookAgain()
 	}
 }

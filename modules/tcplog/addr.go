@@ -42,6 +42,9 @@ func (a Addr) IP() netip.Addr { return a.ip.Addr() }
 // String returns the address as net.Addr does.
 func (a Addr) String() string { return string(a.appendTo(nil)) }
 
+// MarshalText returns the address as String does.
+func (a Addr) MarshalText() ([]byte, error) { return a.appendTo(nil), nil }
+
 func (a Addr) appendTo(b []byte) []byte {
 	if a.ip.IsValid() {
 		return a.ip.AppendTo(b)

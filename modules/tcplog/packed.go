@@ -53,6 +53,13 @@ func (r *Record) AppendPacked(b []byte) []byte {
 	return b
 }
 
+// Unpack returns the fields of a packed record. Texts share the memory of packed.
+func Unpack(packed string) (r Record) {
+	u := unpacker(packed)
+	r.unpack(&u)
+	return r
+}
+
 // Client returns the client's IP address, or the zero value if it has none.
 func (p Packed) Client() netip.Addr {
 	u := unpacker(p)
