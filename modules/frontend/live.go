@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// Stage is how far a connection is.
+// Stage is the progress of a connection.
 type Stage uint8
 
 // The stages of connections that are shown.

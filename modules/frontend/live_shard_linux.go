@@ -20,7 +20,7 @@ func (a *shardConn) look(v *liveVisitor) {
 	v.pass()
 }
 
-// describe sets what is known while the client is waited for.
+// describe sets the fields that are known while the client is waited for.
 func (a *shardConn) describe(l *Live) {
 	l.ID, l.Started, l.Frontend = a.session.id, epoch.Add(a.accepted), a.active.latest.Load().Name
 	l.Client, l.Local = tcplog.AddrOf(a.socket.RemoteAddr()), tcplog.AddrOf(a.socket.LocalAddr())

@@ -11,7 +11,7 @@ import (
 )
 
 // liveVisitor visits the connections of the process that a filter matches. It holds the lock of
-// one of them at a time, and each only for as long as it takes to copy what is known of it.
+// one of them at a time, and each only while it copies a few fields.
 type liveVisitor struct {
 	LiveFilter
 	now time.Time

@@ -19,8 +19,8 @@ import (
 )
 
 // TestSessionSize pins the heap size of an idle session: each byte more costs two bytes of memory
-// for each of very many sessions. Go has a size class of 160 bytes; the one before it is of 144. The
-// memory off the heap is not counted.
+// for each of very many sessions. Go has a size class of 160 bytes; the one before it is of 144.
+// The memory off the heap is not counted.
 func TestSessionSize(t *testing.T) {
 	if strconv.IntSize != 64 {
 		t.Skip("the sizes are those of a 64-bit system")

@@ -51,8 +51,8 @@ func (sh *shard) sessionsFrom(from int, list []*Session) ([]*Session, bool) {
 // busyTries bounds the attempts to find a session whose handler does not run.
 const busyTries = 1000
 
-// Look calls f with the session's owner, or with its Handler while it arrives, with its progress and
-// its counters. Meanwhile no method of theirs runs, and the session does not move on: f must be
+// Look calls f with the session's owner, or with its Handler while it arrives, with its progress
+// and its counters. Meanwhile no method of theirs runs, and the session does not move on: f must be
 // quick, and must not call the session. Look returns false without a call if the session has ended,
 // or if its handler is busy all the time.
 func (s *Session) Look(f func(Owner, Progress, Counters)) bool {
