@@ -21,6 +21,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4rate"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbmetrics"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbsocket"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/listeners"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/syslogwriter"

@@ -20,6 +20,7 @@ import (
 // are known to have no durations.
 var ownModules = map[string]string{
 	"passthrough":                    "apps.passthrough",
+	"passthrough.socket":             "apps.passthrough.sockets.0",
 	"passthrough.frontend":           "apps.passthrough.frontends.own",
 	"layer4.handlers.passthrough":    "apps.layer4.servers.srv0.routes.0.handle.0",
 	"passthrough.policies.peak_ewma": "apps.passthrough.backends.web.balance",
@@ -37,7 +38,7 @@ var ownModules = map[string]string{
 
 // everything is a configuration with everything that can hold a duration.
 const everything = `{"apps": {
-	"passthrough": {"frontends": {"own": {
+	"passthrough": {"sockets": [{"address": "127.0.0.1:8445"}], "frontends": {"own": {
 		"bind": [{"address": "127.0.0.1:8444"}],
 		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
 		"check": {}, "agent": {"port": 1}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1

@@ -72,6 +72,9 @@ type App struct {
 	// MetricsRaw configures the metrics. See the module passthrough.metrics.
 	MetricsRaw json.RawMessage `json:"metrics,omitempty"`
 
+	// SocketsRaw are sockets for HAProxy's commands. See the module passthrough.socket.
+	SocketsRaw []json.RawMessage `json:"sockets,omitempty"`
+
 	// Variables are shared by all connections. They are computed in this order when the configuration
 	// is loaded; rules may change them later. They are HAProxy's set-var in its global section.
 	Variables []Variable `json:"variables,omitempty"`
@@ -83,6 +86,7 @@ type App struct {
 	listening map[string]ownFrontend
 	lines     *tcplog.File // nil: none
 	metrics   metrics      // nil: none
+	sockets   []controlSocket
 
 	httpServers handover.Servers
 	watching    sync.Once // of overload
@@ -105,6 +109,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.provisionMetrics(ctx); err != nil {
+		return err
+	}
+	if err := a.provisionSockets(ctx); err != nil {
 		return err
 	}
 	a.watchHTTPServers(ctx)
@@ -177,10 +184,11 @@ func (a *App) subscribe(ctx caddy.Context) error {
 	return errors.Join(events.On("started", a), events.On("stopping", a))
 }
 
-// Stop closes the frontends' listeners. Sessions outlive their configuration.
+// Stop closes the listeners of frontends and the sockets. Sessions outlive their configuration.
 func (a *App) Stop() error {
 	lifecycle.BeginShutdown()
 	a.stopListening()
+	a.closeSockets()
 	for _, b := range a.Backends {
 		b.stopPreconnect()
 	}

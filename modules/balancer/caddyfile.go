@@ -53,6 +53,9 @@ func init() {
 //			names <number>
 //			ja4
 //		}
+//		socket <path>|<address> {
+//			…
+//		}
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -76,6 +79,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"stick_table":            options.Repeatable(a.parseStickTable),
 		"stick_counters":         options.Int(&a.StickCounters, 1, rules.MaxCounters),
 		"metrics":                options.Once(a.parseMetrics),
+		"socket":                 options.Repeatable(a.parseSocket),
 		"set_var":                options.Repeatable(a.parseVariable),
 		"log":                    options.Text(&a.Log),
 		"grace_period":           TimeoutOption(&a.GracePeriod),

@@ -84,8 +84,8 @@ func (a *App) provisionFrontends(ctx caddy.Context) error {
 // jsonPath returns the JSON path of a frontend.
 func jsonPath(name string) string { return "apps.passthrough.frontends." + name }
 
-// Start opens the frontends' listeners. Health checks begin later, when the whole configuration
-// runs: until then it may still fail.
+// Start opens the listeners of frontends and the sockets. Health checks begin later, when the whole
+// configuration runs: until then it may still fail.
 func (a *App) Start() error {
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
 		if err := a.Backends[name].mayConnect(); err != nil {
@@ -98,6 +98,10 @@ func (a *App) Start() error {
 			return err
 		}
 	}
+	if err := a.openSockets(); err != nil {
+		a.stopListening()
+		return err
+	}
 	return nil
 }
 
@@ -108,8 +112,8 @@ func (a *App) stopListening() {
 	}
 }
 
-// Listening returns the addresses that frontends listen on, by the name that errors use for the
-// frontend. It is for durable.Validate.
+// Listening returns the addresses that frontends and sockets listen on, by the name that errors use
+// for them. It is for durable.Validate.
 func (a *App) Listening() map[string][]durable.Listening {
 	all := make(map[string][]durable.Listening)
 	for name, f := range a.listening {
@@ -117,6 +121,7 @@ func (a *App) Listening() map[string][]durable.Listening {
 			all[fmt.Sprintf("frontend %q", name)] = f.Addresses()
 		}
 	}
+	a.socketAddresses(all)
 	return all
 }
 
