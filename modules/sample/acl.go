@@ -9,11 +9,11 @@ import (
 )
 
 // An ACL is a loaded criterion: an expression and the patterns to compare its values with. It is
-// immutable and safe for concurrent use.
+// safe for concurrent use; only the patterns in files may change.
 type ACL struct {
 	expression *Expression
 	expect     valueType
-	tables     []table
+	finders    []finder
 	all        []Term // evaluated instead of the expression
 	warning    string
 }
@@ -42,29 +42,28 @@ func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 		return nil, err
 	}
 	a := &ACL{expression: e, expect: methodTable(name).expect}
-	if a.tables, err = l.patternTables(name, c); err != nil {
+	if a.finders, err = l.finders(name, c); err != nil {
 		return nil, err
 	}
 	a.warning = cmp.Or(e.Warning(), e.patternWarning(c))
 	return a, nil
 }
 
-// patternTables builds the tables of the patterns in a criterion's files, and then that of its
-// values.
-func (l *Loader) patternTables(method string, c Criterion) ([]table, error) {
-	var tables []table
+// finders returns what finds the patterns in a criterion's files, and then those of its values.
+func (l *Loader) finders(method string, c Criterion) ([]finder, error) {
+	var all []finder
 	for _, file := range c.Files {
-		t, err := l.table(file, method, c.IgnoreCase, false)
+		x, err := l.index(file, false, indexKey{method, c.IgnoreCase})
 		if err != nil {
 			return nil, err
 		}
-		tables = append(tables, t)
+		all = append(all, x)
 	}
 	t, err := valuesTable(method, c)
 	if err != nil {
 		return nil, err
 	}
-	return append(tables, t), nil
+	return append(all, t), nil
 }
 
 // patternWarning warns of a criterion without patterns that only a pattern could match.
@@ -125,7 +124,7 @@ func valuesTable(name string, c Criterion) (table, error) {
 			return nil, err
 		}
 	}
-	return methodTable(name).build(patterns, c.IgnoreCase)
+	return methodTable(name).build(patternsOf(patterns), c.IgnoreCase)
 }
 
 // Match compares the value of the expression with the patterns. It returns Pass if one of them
@@ -186,8 +185,8 @@ func (a *ACL) matches(v Value) bool {
 	if !ok {
 		return false
 	}
-	for _, t := range a.tables {
-		if t.find(v) >= 0 {
+	for _, f := range a.finders {
+		if f.find(v) != nil {
 			return true
 		}
 	}

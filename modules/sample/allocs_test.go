@@ -31,10 +31,14 @@ func TestNoAllocations(t *testing.T) {
 }
 
 func TestNoAllocationsInMaps(t *testing.T) {
-	f := &files{content: map[string]string{"m": "Www.Example.com be\nWww be\n.com be\n"}}
+	f := &files{content: map[string]string{"m": "Www.Example.com 192.0.2.1\nWww 192.0.2.1\n.com 192.0.2.1\n", "n": "Www.Example.com 7"}}
 	in := testInput(false)
-	for _, name := range []string{"map", "map_beg", "map_end", "map_dom", "map_sub", "map_end_key"} {
-		e := mustExpression(t, &Loader{Open: f.open}, "req.ssl_sni,"+name+"(m)")
+	for _, name := range []string{"map", "map_beg", "map_end", "map_dom", "map_sub", "map_end_key", "map_str_ip", "map_str_int"} {
+		file := "m"
+		if name == "map_str_int" {
+			file = "n"
+		}
+		e := mustExpression(t, &Loader{Open: f.open}, "req.ssl_sni,"+name+"("+file+")")
 		if _, verdict := e.Eval(in); verdict != Pass {
 			t.Errorf("%s finds nothing", name)
 		}

@@ -2,10 +2,13 @@
 
 package sample
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // mapConverters returns the converters that look up values in a file of pairs. The file is indexed
-// when the configuration is loaded.
+// when the configuration is loaded; its pairs may change at run time.
 //
 // If several keys match, str, ip and beg choose the longest, and of equal ones the first line. The
 // others choose the first line that matches.
@@ -40,12 +43,11 @@ func mapConverter(match, out string) converter {
 		c.note = "the key of the line of a file that matches as the method " + match + " does, or a default"
 	}
 	c.build = func(l *Loader, a args) (convertFunc, error) {
-		keys, err := l.table(a[0].text, match, false, true)
+		keys, err := l.index(a[0].text, true, indexKey{method: match})
 		if err != nil {
 			return nil, err
 		}
-		values, err := l.column(a[0].text, c.out, out == "key")
-		if err != nil {
+		if err := l.requireValues(a[0].text, c.out); err != nil {
 			return nil, err
 		}
 		otherwise, err := mapDefault(a, c.out)
@@ -53,10 +55,14 @@ func mapConverter(match, out string) converter {
 			return nil, err
 		}
 		return func(_ *Input, v Value, _ bool) (Value, bool) {
-			if k := keys.find(v); k >= 0 {
-				return values[k], true
+			p := keys.find(v)
+			switch {
+			case p == nil:
+				return otherwise, otherwise.kind != None
+			case out == "key":
+				return text(p.key), true
 			}
-			return otherwise, otherwise.kind != None
+			return mapValue(*p.value.Load(), c.out)
 		}, nil
 	}
 	return c
@@ -78,46 +84,35 @@ func mapDefault(a args, out valueType) (Value, error) {
 	return Text(a[1].text), nil
 }
 
-// column returns the values, or the keys, of a file of pairs.
-func (l *Loader) column(name string, out valueType, keys bool) ([]Value, error) {
-	key := valuesKey{name, out}
-	if keys {
-		key.out = typeAny
+// typeReplacement is the type of the values of map_regm, which may refer to groups of the key.
+const typeReplacement = typeBin + 1
+
+// requireValues validates a map's values, if they must be of a type.
+func (l *Loader) requireValues(name string, out valueType) error {
+	if out == typeStr {
+		return nil
 	}
-	if values, ok := l.values[key]; ok {
-		return values, nil
-	}
-	content, err := l.read(name)
+	v, err := l.view(name, true)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	lines := readLines(content, true)
-	values := make([]Value, len(lines))
-	for k, line := range lines {
-		if keys {
-			line.value = line.key
-		}
-		var ok bool
-		if values[k], ok = mapValue(line.value, out); !ok {
-			return nil, atLine(fmt.Errorf("unable to parse '%s'", line.value), line.number, name)
-		}
-	}
-	if l.values == nil {
-		l.values = make(map[valuesKey][]Value)
-	}
-	l.values[key] = values
-	return values, nil
+	return v.requireValues(out)
 }
 
-func mapValue(s string, out valueType) (Value, bool) {
+// mapValue returns a map's value as one of a type. It is false if it cannot be parsed.
+func mapValue(value []byte, out valueType) (Value, bool) {
 	switch out {
 	case typeInt:
-		n, ok := wholeInt(s)
+		n, ok := wholeInt(string(value))
 		return Integer(n), ok
 	case typeAddr:
-		addr, ok := parseAddr(s)
+		// A conversion would allocate, as the error of a text that is no address refers to it.
+		addr, ok := parseAddr(unsafe.String(unsafe.SliceData(value), len(value))) //nolint:gosec // value does not change
 		return Address(addr), ok
+	case typeReplacement:
+		_, err := readReplacement(string(value))
+		return Value{}, err == nil
 	default:
-		return Text(s), true
+		return text(value), true
 	}
 }

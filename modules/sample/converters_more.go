@@ -119,27 +119,23 @@ func buildLe2dec(_ *Loader, a args) (convertFunc, error) {
 }
 
 func buildMapRegm(l *Loader, a args) (convertFunc, error) {
-	content, err := l.read(a[0].text)
+	keys, err := l.index(a[0].text, true, indexKey{method: "reg"})
 	if err != nil {
 		return nil, err
 	}
-	var rules []substitution
-	for _, line := range readLines(content, true) {
-		var s substitution
-		if s.first, err = compileRegexp(line.key, false); err == nil {
-			s.replacement, err = readReplacement(line.value)
-		}
-		if err != nil {
-			return nil, atLine(err, line.number, a[0].text)
-		}
-		rules = append(rules, s)
+	if err := l.requireValues(a[0].text, typeReplacement); err != nil {
+		return nil, err
 	}
 	return func(_ *Input, v Value, _ bool) (Value, bool) {
 		b := latin1ToUTF8(v.data)
-		for k := range rules {
-			if match := rules[k].first.FindSubmatchIndex(b); match != nil {
-				return text(utf8ToLatin1(rules[k].appendReplacement(nil, b, match))), true
+		for _, re := range (*keys.table.Load()).(*regexpTable).get() {
+			match := re.what.FindSubmatchIndex(b)
+			if match == nil {
+				continue
 			}
+			replacement, err := readReplacement(re.pattern.Value())
+			s := substitution{replacement: replacement}
+			return text(utf8ToLatin1(s.appendReplacement(nil, b, match))), err == nil
 		}
 		return Text(a.text(1)), len(a) > 1
 	}, nil

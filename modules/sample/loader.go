@@ -13,8 +13,8 @@ import (
 // A Loader parses expressions, criteria and formats. The results are safe for concurrent use; the
 // Loader is not. Its zero value is ready to use.
 //
-// A file that is used several times is read once, and indexed once per matching method. So a Loader
-// should be used for one load of a configuration only.
+// A file that is used several times is read once as a list and once as a map, and indexed once per
+// matching method. So a Loader should be used for one load of a configuration only.
 type Loader struct {
 	// Open reads a file of patterns or of a map. Default: os.ReadFile.
 	Open func(name string) ([]byte, error)
@@ -25,21 +25,26 @@ type Loader struct {
 	// HTTP selects the expressions for HTTP requests, instead of those for a connection's first bytes.
 	HTTP bool
 
-	files  map[string][]byte
-	tables map[tableKey]table
-	values map[valuesKey][]Value
+	// Files has the files that may change at run time. Default: the Loader reads them, and they do not
+	// change.
+	Files Files
+	// Place is where the expressions are, for users to find the users of a file: "file 'h.cfg' line 7".
+	Place string
+
+	files map[fileKey]*View
 }
 
-// A tableKey identifies a file and the way in which its patterns are matched.
-type tableKey struct {
-	file, method string
-	fold, pairs  bool
+// Files keeps the files of patterns and maps for the loaders of a configuration.
+type Files interface {
+	// View returns the configuration's view of the file of that name, as a map or a list. It calls read
+	// for its content.
+	View(name string, pairs bool, read func() ([]byte, error)) (*View, error)
 }
 
-// A valuesKey identifies a map's file and the type of its values.
-type valuesKey struct {
-	file string
-	out  valueType
+// A fileKey identifies a file and how it is read.
+type fileKey struct {
+	name  string
+	pairs bool
 }
 
 // Prefixes of file names. HAProxy supports the last two since 2.7.
@@ -59,18 +64,11 @@ func splitFileName(name string) (prefix, path string) {
 	return "", name
 }
 
-// read returns the contents of a file.
-func (l *Loader) read(name string) ([]byte, error) {
-	if content, ok := l.files[name]; ok {
-		return content, nil
-	}
+// ReadFile returns the content of a file of patterns or of a map, whose name may have a prefix.
+func ReadFile(name string, open func(name string) ([]byte, error)) ([]byte, error) {
 	prefix, path := splitFileName(name)
 	if prefix == prefixVirtual {
 		return nil, nil
-	}
-	open := l.Open
-	if open == nil {
-		open = os.ReadFile
 	}
 	content, err := open(path)
 	if prefix == prefixOptional && errors.Is(err, fs.ErrNotExist) {
@@ -79,11 +77,43 @@ func (l *Loader) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failed to open pattern file <%s>: %w", path, err)
 	}
-	if l.files == nil {
-		l.files = make(map[string][]byte)
-	}
-	l.files[name] = content
 	return content, nil
+}
+
+// view returns the Loader's view of a file.
+func (l *Loader) view(name string, pairs bool) (*View, error) {
+	name = strings.TrimPrefix(name, prefixFile)
+	read := func() ([]byte, error) {
+		if l.Open != nil {
+			return ReadFile(name, l.Open)
+		}
+		return ReadFile(name, os.ReadFile)
+	}
+	if l.Files != nil {
+		return l.Files.View(name, pairs, read)
+	}
+	key := fileKey{name, pairs}
+	if v := l.files[key]; v != nil {
+		return v, nil
+	}
+	content, err := read()
+	if err != nil {
+		return nil, err
+	}
+	if l.files == nil {
+		l.files = make(map[fileKey]*View)
+	}
+	l.files[key] = NewView(NewPatterns(name, content, pairs))
+	return l.files[key], nil
+}
+
+// index returns the index of a file for a method.
+func (l *Loader) index(name string, pairs bool, key indexKey) (*index, error) {
+	v, err := l.view(name, pairs)
+	if err != nil {
+		return nil, err
+	}
+	return v.index(key, l.Place)
 }
 
 // A line is a line of a file that is neither empty nor a comment.
@@ -115,35 +145,6 @@ func readLines(content []byte, pairs bool) []line {
 		lines = append(lines, l)
 	}
 	return lines
-}
-
-// table returns the patterns of a file as a table for a method.
-func (l *Loader) table(name, method string, fold, pairs bool) (table, error) {
-	key := tableKey{name, method, fold, pairs}
-	if t, ok := l.tables[key]; ok {
-		return t, nil
-	}
-	content, err := l.read(name)
-	if err != nil {
-		return nil, err
-	}
-	lines := readLines(content, pairs)
-	patterns := make([]string, len(lines))
-	for k, line := range lines {
-		patterns[k] = line.key
-	}
-	t, err := methodTable(method).build(patterns, fold)
-	if fault, ok := errors.AsType[*patternError](err); ok {
-		err = atLine(fault.err, lines[fault.position].number, name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if l.tables == nil {
-		l.tables = make(map[tableKey]table)
-	}
-	l.tables[key] = t
-	return t, nil
 }
 
 func atLine(err error, number int, name string) error {

@@ -27,7 +27,7 @@ func TestReadLines(t *testing.T) {
 	}
 }
 
-// TestFilesAreReadOnce uses a file in an ACL and in several maps.
+// TestFilesAreReadOnce uses a file in several ACLs and in several maps: it is read once as each.
 func TestFilesAreReadOnce(t *testing.T) {
 	f := &files{content: map[string]string{"f": "1 2\n"}}
 	l := &Loader{Open: f.open}
@@ -44,13 +44,12 @@ func TestFilesAreReadOnce(t *testing.T) {
 	if _, err := l.Criterion(Criterion{Fetch: "str(a)", IgnoreCase: true, Files: []string{"f", "f"}}); err != nil {
 		t.Fatal(err)
 	}
-	if f.opened["f"] != 1 {
+	if f.opened["f"] != 2 {
 		t.Errorf("opened %d times", f.opened["f"])
 	}
-	// Tables: str and end as maps, str as a list, with and without case. Values: text, numbers and
-	// keys.
-	if len(l.tables) != 4 || len(l.values) != 3 {
-		t.Errorf("%d tables, %d lists of values", len(l.tables), len(l.values))
+	pairs, list := l.files[fileKey{"f", true}], l.files[fileKey{"f", false}]
+	if len(pairs.indexes) != 2 || len(pairs.values) != 1 || len(list.indexes) != 2 {
+		t.Errorf("indexes: %d of the map, %d of the list; %d types of values", len(pairs.indexes), len(list.indexes), len(pairs.values))
 	}
 }
 

@@ -2,18 +2,28 @@
 
 package sample
 
-// A table finds the pattern that a value matches. The value has the type that the method expects. A
-// table must be safe for concurrent use.
+// A finder finds the pattern that a value matches. The value has the type that the method expects.
+// A finder must be safe for concurrent use.
+type finder interface {
+	// find returns the pattern, or nil.
+	find(v Value) *Pattern
+}
+
+// A table is a finder to which patterns can be added by one goroutine at a time, while others look
+// values up.
 type table interface {
-	// find returns the position of the pattern, or -1.
-	find(v Value) int
+	finder
+	// add adds patterns after those that the table has; none if it returns an error.
+	add(patterns []*Pattern) error
+	// remove removes patterns, which are marked as gone.
+	remove(patterns []*Pattern)
 }
 
 // A method is a matching method, as -m names it.
 type method struct {
 	expect valueType
 	note   string
-	build  func(patterns []string, fold bool) (table, error)
+	table  func(fold bool) table // returns an empty table
 }
 
 // A patternError is an error in the pattern at a position.
@@ -29,25 +39,25 @@ func (e *patternError) Unwrap() error { return e.err }
 const methodDotted = "dotted"
 
 var methods = map[string]method{
-	"found": {typeAny, "anything, as long as there is a value; patterns do not count", buildAnything},
-	"bool":  {typeInt, "anything but 0; patterns do not count", buildBoolTable},
-	"int":   {typeInt, "a number, a range such as 1:10, or what follows eq, ge, gt, le or lt", buildRanges},
-	"ip":    {typeAddr, "an address, or the addresses with a prefix", buildAddresses},
-	"bin":   {typeBin, "bytes, given in hexadecimal", buildBinary},
-	"len":   {typeStr, "the length of a string, as int", buildLengths},
-	"str":   {typeStr, "the whole string", buildText(wholeText, "")},
-	"beg":   {typeStr, "the beginning of a string", buildText(beginOfText, "")},
-	"end":   {typeStr, "the end of a string", buildText(endOfText, "")},
-	"sub":   {typeStr, "any part of a string", buildText(anyText, "")},
-	"dir":   {typeStr, "a part of a string between / and ?", buildText(wordOfText, "/?")},
-	"dom":   {typeStr, "a part of a string between . / ? and :", buildText(wordOfText, "/?.:")},
-	"reg":   {typeStr, "a regular expression", buildRegexps},
+	"found": {typeAny, "anything, as long as there is a value; patterns do not count", newAnyTable},
+	"bool":  {typeInt, "anything but 0; patterns do not count", newNonzeroTable},
+	"int":   {typeInt, "a number, a range such as 1:10, or what follows eq, ge, gt, le or lt", rangesTable},
+	"ip":    {typeAddr, "an address, or the addresses with a prefix", newAddressTable},
+	"bin":   {typeBin, "bytes, given in hexadecimal", newBinaryTable},
+	"len":   {typeStr, "the length of a string, as int", lengthsTable},
+	"str":   {typeStr, "the whole string", textTables(wholeText, "")},
+	"beg":   {typeStr, "the beginning of a string", textTables(beginOfText, "")},
+	"end":   {typeStr, "the end of a string", textTables(endOfText, "")},
+	"sub":   {typeStr, "any part of a string", textTables(anyText, "")},
+	"dir":   {typeStr, "a part of a string between / and ?", textTables(wordOfText, "/?")},
+	"dom":   {typeStr, "a part of a string between . / ? and :", textTables(wordOfText, "/?.:")},
+	"reg":   {typeStr, "a regular expression", newRegexpTable},
 }
 
 // methodTable returns a method by its name, methodDotted included.
 func methodTable(name string) method {
 	if name == methodDotted {
-		return method{expect: typeInt, build: buildVersions}
+		return method{expect: typeInt, table: versionsTable}
 	}
 	return methods[name]
 }
@@ -79,20 +89,35 @@ func defaultMethod(t valueType) string {
 	}
 }
 
+// build returns a table of patterns.
+func (m method) build(patterns []*Pattern, fold bool) (table, error) {
+	t := m.table(fold)
+	return t, t.add(patterns)
+}
+
 // anyTable matches any value, nonzeroTable any number but 0.
 type (
-	anyTable     struct{}
-	nonzeroTable struct{}
+	anyTable     struct{ unpatterned }
+	nonzeroTable struct{ unpatterned }
 )
 
-func buildAnything([]string, bool) (table, error)  { return anyTable{}, nil }
-func buildBoolTable([]string, bool) (table, error) { return nonzeroTable{}, nil }
+// An unpatterned table ignores patterns.
+type unpatterned struct{}
 
-func (anyTable) find(Value) int { return 0 }
+func (unpatterned) add([]*Pattern) error { return nil }
+func (unpatterned) remove([]*Pattern)    {}
 
-func (nonzeroTable) find(v Value) int {
+// anyPattern is what unpatterned tables find.
+var anyPattern = newPattern(0, "", "")
+
+func newAnyTable(bool) table     { return anyTable{} }
+func newNonzeroTable(bool) table { return nonzeroTable{} }
+
+func (anyTable) find(Value) *Pattern { return anyPattern }
+
+func (nonzeroTable) find(v Value) *Pattern {
 	if v.number == 0 {
-		return -1
+		return nil
 	}
-	return 0
+	return anyPattern
 }

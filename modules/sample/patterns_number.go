@@ -13,44 +13,33 @@ type numberRange struct{ from, to int64 }
 
 // rangeTable tries ranges in order. With length, it compares the length of a string.
 type rangeTable struct {
-	list   []numberRange
+	copiedList[listed[numberRange]]
+	what   string // of the numbers, for errors
+	number func(string) (int64, bool)
 	length bool
 }
 
-func (r *rangeTable) find(v Value) int {
+func rangesTable(bool) table   { return &rangeTable{what: "number", number: patternInt} }
+func versionsTable(bool) table { return &rangeTable{what: "dotted number", number: patternVersion} }
+func lengthsTable(bool) table  { return &rangeTable{what: "number", number: patternInt, length: true} }
+
+func (r *rangeTable) add(patterns []*Pattern) error {
+	return addListed(&r.copiedList, patterns, func(key string) (numberRange, error) { return readRange(key, r.what, r.number) })
+}
+
+func (r *rangeTable) remove([]*Pattern) { removeListed(&r.copiedList) }
+
+func (r *rangeTable) find(v Value) *Pattern {
 	n := v.number
 	if r.length {
 		n = int64(len(v.data))
 	}
-	for k, one := range r.list {
-		if one.from <= n && n <= one.to {
-			return k
+	for _, one := range r.get() {
+		if one.what.from <= n && n <= one.what.to {
+			return one.pattern
 		}
 	}
-	return -1
-}
-
-func buildRanges(patterns []string, _ bool) (table, error) {
-	return readRanges(patterns, "number", patternInt, false)
-}
-
-func buildVersions(patterns []string, _ bool) (table, error) {
-	return readRanges(patterns, "dotted number", patternVersion, false)
-}
-
-func buildLengths(patterns []string, _ bool) (table, error) {
-	return readRanges(patterns, "number", patternInt, true)
-}
-
-func readRanges(patterns []string, what string, read func(string) (int64, bool), length bool) (table, error) {
-	r := &rangeTable{list: make([]numberRange, len(patterns)), length: length}
-	for k, pattern := range patterns {
-		var err error
-		if r.list[k], err = readRange(pattern, what, read); err != nil {
-			return nil, &patternError{k, err}
-		}
-	}
-	return r, nil
+	return nil
 }
 
 // readRange parses one number, or two with a colon or a hyphen between them, either of which may be

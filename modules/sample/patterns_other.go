@@ -4,39 +4,31 @@ package sample
 
 import "regexp"
 
-// buildBinary builds a table of byte strings.
-func buildBinary(patterns []string, _ bool) (table, error) {
-	decoded := make([]string, len(patterns))
-	for k, pattern := range patterns {
-		b, err := parseHex(pattern)
-		if err != nil {
-			return nil, &patternError{k, err}
-		}
-		decoded[k] = string(b)
-	}
-	return buildText(wholeText, "")(decoded, false)
+// newBinaryTable returns a table of byte strings.
+func newBinaryTable(bool) table {
+	return &textTable{mode: wholeText, parse: func(p *Pattern) ([]byte, error) { return parseHex(string(p.key)) }, keys: newPatternHash()}
 }
 
 // regexpTable tries regular expressions in order.
-type regexpTable []*regexp.Regexp
-
-func buildRegexps(patterns []string, fold bool) (table, error) {
-	list := make(regexpTable, len(patterns))
-	for k, pattern := range patterns {
-		var err error
-		if list[k], err = compileRegexp(pattern, fold); err != nil {
-			return nil, &patternError{k, err}
-		}
-	}
-	return list, nil
+type regexpTable struct {
+	copiedList[listed[*regexp.Regexp]]
+	fold bool
 }
 
-func (r regexpTable) find(v Value) int {
+func newRegexpTable(fold bool) table { return &regexpTable{fold: fold} }
+
+func (r *regexpTable) add(patterns []*Pattern) error {
+	return addListed(&r.copiedList, patterns, func(key string) (*regexp.Regexp, error) { return compileRegexp(key, r.fold) })
+}
+
+func (r *regexpTable) remove([]*Pattern) { removeListed(&r.copiedList) }
+
+func (r *regexpTable) find(v Value) *Pattern {
 	data := latin1ToUTF8(v.data)
-	for k, re := range r {
-		if re.Match(data) {
-			return k
+	for _, re := range r.get() {
+		if re.what.Match(data) {
+			return re.pattern
 		}
 	}
-	return -1
+	return nil
 }

@@ -12,6 +12,21 @@ import (
 	"pgregory.net/rapid"
 )
 
+// positions is a table that finds the position of a pattern, or -1.
+type positions struct{ table table }
+
+func newPositions(method string, patterns []string, fold bool) (positions, error) {
+	t, err := methodTable(method).build(patternsOf(patterns), fold)
+	return positions{t}, err
+}
+
+func (p positions) find(v Value) int {
+	if found := p.table.find(v); found != nil {
+		return int(found.id)
+	}
+	return -1
+}
+
 // referenceFind tries the patterns one after the other, by the documentation of the methods.
 func referenceFind(method string, patterns []string, fold bool, s string) int {
 	if fold {
@@ -73,7 +88,7 @@ func TestTextTables(t *testing.T) {
 		fold := rapid.Bool().Draw(t, "fold")
 		s := rapid.StringOfN(letters, 0, 8, -1).Draw(t, "text")
 		for _, method := range []string{"str", "beg", "end", "sub", "dom", "dir"} {
-			table, err := methods[method].build(patterns, fold)
+			table, err := newPositions(method, patterns, fold)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +103,7 @@ func TestTextTables(t *testing.T) {
 func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("Ab", foldedOnStack)
 	for _, method := range []string{"str", "beg", "end", "sub", "dom", "dir"} {
-		table, err := methods[method].build([]string{"x", strings.ToUpper(long)}, true)
+		table, err := newPositions(method, []string{"x", strings.ToUpper(long)}, true)
 		if err != nil || table.find(Text(long)) != 1 || table.find(Text(long[1:])) != -1 {
 			t.Errorf("%s: %v", method, err)
 		}
@@ -101,7 +116,7 @@ func TestManySubstrings(t *testing.T) {
 	for k := range 100 {
 		patterns = append(patterns, fmt.Sprintf("x%03d", k))
 	}
-	table, err := methods["sub"].build(append(patterns, "x05", "050y"), false)
+	table, err := newPositions("sub", append(patterns, "x05", "050y"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +132,7 @@ func TestRanges(t *testing.T) {
 		"5": {{5}, {4, 6, -5}}, "1:5": {{1, 3, 5}, {0, 6}}, "1-5": {{1, 3, 5}, {0, 6}}, ":5": {{5, 0, -9}, {6}}, "-5": {{5, 0, -9}, {6}},
 		"5:": {{5, 99}, {4}}, "5-": {{5, 99}, {4}}, ":-5": {{-5, -6}, {-4, 0}}, "--5": {{-5}, {-4}}, "5:5": {{5}, {4, 6}}, "007": {{7}, {6}},
 	} {
-		table, err := methods["int"].build([]string{pattern}, false)
+		table, err := newPositions("int", []string{pattern}, false)
 		if err != nil {
 			t.Errorf("%s: %v", pattern, err)
 			continue
@@ -131,7 +146,7 @@ func TestRanges(t *testing.T) {
 		}
 	}
 	for _, pattern := range []string{"", "x", "1x", ":", "-", "5:1", "1:5:9", "1:-5", "+5", ":+5", "99999999999999999999", ":x", "x:"} {
-		if _, err := methods["int"].build([]string{"1", pattern}, false); err == nil {
+		if _, err := newPositions("int", []string{"1", pattern}, false); err == nil {
 			t.Errorf("%q is a range", pattern)
 		}
 	}
@@ -155,7 +170,7 @@ func TestOperators(t *testing.T) {
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %q, %v; want %s", words, got, err, want)
 		}
-		if _, err = buildVersions(got, false); err != nil {
+		if _, err = newPositions(methodDotted, got, false); err != nil {
 			t.Errorf("%s: %v", words, err)
 		}
 	}
@@ -170,7 +185,7 @@ func TestVersions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table, err := buildVersions(patterns, false)
+		table, err := newPositions(methodDotted, patterns, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +211,7 @@ func TestAddresses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		patterns := rapid.SliceOfN(network, 0, 8).Draw(t, "patterns")
 		host := rapid.SampledFrom([]string{"10.0.0.1", "10.1.0.2", "11.0.0.0", "::ffff:10.0.0.1", "::1", "2001:db8::1", "::ffff:11.0.0.0"}).Draw(t, "host")
-		table, err := buildAddresses(patterns, false)
+		table, err := newPositions("ip", patterns, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +258,7 @@ func contains(p netip.Prefix, a netip.Addr) bool {
 }
 
 func TestNonPrefixMasks(t *testing.T) {
-	table, err := buildAddresses([]string{"10.0.0.1/255.0.0.255", "10.1.0.0/16", "0.0.0.5/0.0.0.255"}, false)
+	table, err := newPositions("ip", []string{"10.0.0.1/255.0.0.255", "10.1.0.0/16", "0.0.0.5/0.0.0.255"}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,8 @@ package sample
 
 import (
 	"bytes"
-	"errors"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -26,68 +26,126 @@ type textTable struct {
 	mode       textMode
 	delimiters string // of words; ignored at the ends of a pattern
 	fold       bool   // strings are in lower case
+	parse      func(*Pattern) ([]byte, error)
 
-	positions map[string]int
-	lengths   []int    // of the strings, in ascending order
-	strings   [][]byte // in order, for anyText only
+	keys    *patternHash
+	lengths lengthSet
+	strings copiedList[listed[[]byte]] // in order, for anyText only, unless there are too many
 }
 
-func buildText(mode textMode, delimiters string) func(patterns []string, fold bool) (table, error) {
-	return func(patterns []string, fold bool) (table, error) {
-		t := &textTable{mode: mode, delimiters: delimiters, fold: fold, positions: make(map[string]int, len(patterns))}
-		for k, pattern := range patterns {
-			if pattern == "" {
-				return nil, &patternError{k, errors.New("an empty pattern matches nothing")}
-			}
-			t.add(pattern, k)
+// mostSearched is the number of strings up to which the method sub tries one after the other.
+const mostSearched = 4096
+
+func textTables(mode textMode, delimiters string) func(fold bool) table {
+	return func(fold bool) table {
+		t := &textTable{mode: mode, delimiters: delimiters, fold: fold, keys: newPatternHash()}
+		t.parse = t.text
+		if mode == anyText {
+			t.strings.list.Store(new([]listed[[]byte]))
 		}
-		slices.Sort(t.lengths)
-		return t, nil
+		return t
 	}
 }
 
-func (t *textTable) add(pattern string, position int) {
-	if pattern = strings.Trim(pattern, t.delimiters); pattern == "" {
-		// It consists of delimiters only, so it never equals a word.
-		return
+// text returns the text that a pattern matches, which is empty if it never equals a word because it
+// consists of delimiters only.
+func (t *textTable) text(p *Pattern) ([]byte, error) {
+	if len(p.key) == 0 {
+		return nil, errKeyIsEmpty
 	}
+	key := bytes.Trim(p.key, t.delimiters)
 	if t.fold {
-		pattern = string(appendLower(nil, []byte(pattern)))
+		key = appendLower(nil, key)
 	}
-	if _, ok := t.positions[pattern]; ok {
-		return
+	return key, nil
+}
+
+func (t *textTable) add(patterns []*Pattern) error {
+	keys := make([][]byte, len(patterns))
+	for k, p := range patterns {
+		var err error
+		if keys[k], err = t.parse(p); err != nil {
+			return &patternError{k, err}
+		}
 	}
-	t.positions[pattern] = position
-	if !slices.Contains(t.lengths, len(pattern)) {
-		t.lengths = append(t.lengths, len(pattern))
+	t.keys.reserve(len(keys))
+	var firsts []listed[[]byte]
+	for k, key := range keys {
+		if len(key) == 0 {
+			continue
+		}
+		if t.keys.add(key, patterns[k]) {
+			t.lengths.add(len(key))
+			firsts = append(firsts, listed[[]byte]{key, patterns[k]})
+		}
 	}
-	if t.mode == anyText {
-		t.strings = append(t.strings, []byte(pattern))
+	t.list(firsts)
+	return nil
+}
+
+// list adds to the strings that are searched, as long as there are not too many.
+func (t *textTable) list(strings []listed[[]byte]) {
+	list := t.strings.list.Load()
+	switch {
+	case list == nil: // there are too many, or the mode does not need it
+	case len(*list)+len(strings) > mostSearched:
+		t.strings.list.Store(nil)
+	default:
+		t.strings.append(strings...)
 	}
+}
+
+func (t *textTable) remove(patterns []*Pattern) {
+	for _, p := range patterns {
+		key, _ := t.parse(p) // it was valid when it was added
+		if len(key) == 0 {
+			continue
+		}
+		left, found := t.keys.remove(key)
+		if !found {
+			continue
+		}
+		if left == nil {
+			t.lengths.remove(len(key))
+		}
+		if t.strings.list.Load() != nil {
+			t.relist(key, left)
+		}
+	}
+}
+
+// relist makes the first pattern that is left the one of a string in the list; nil: none is left.
+func (t *textTable) relist(key []byte, left *Pattern) {
+	list := slices.DeleteFunc(slices.Clone(t.strings.get()), func(l listed[[]byte]) bool { return bytes.Equal(l.what, key) })
+	if left != nil {
+		at := sort.Search(len(list), func(i int) bool { return list[i].pattern.id > left.id })
+		list = slices.Insert(list, at, listed[[]byte]{key, left})
+	}
+	t.strings.list.Store(&list)
 }
 
 // foldedOnStack is the longest text that is folded without an allocation. A server name is not
 // longer.
 const foldedOnStack = 256
 
-func (t *textTable) find(v Value) int {
+func (t *textTable) find(v Value) *Pattern {
 	b := v.data
 	if t.fold {
 		var folded [foldedOnStack]byte
 		b = appendLower(folded[:0], b)
 	}
-	if t.mode == anyText && len(t.strings) <= len(b) {
-		return t.search(b)
+	if list := t.strings.list.Load(); list != nil && len(*list) <= len(b) {
+		return search(*list, b)
 	}
-	best := -1
-	for _, length := range t.lengths {
+	var best *Pattern
+	for _, length := range t.lengths.get() {
 		if length > len(b) {
 			break
 		}
-		if k := t.ofLength(b, length); t.mode == beginOfText && k >= 0 {
-			best = k // the longest match counts
+		if p := t.ofLength(b, length); t.mode == beginOfText && p != nil {
+			best = p // the longest match counts
 		} else {
-			best = firstPosition(best, k)
+			best = earlier(best, p)
 		}
 	}
 	return best
@@ -95,38 +153,37 @@ func (t *textTable) find(v Value) int {
 
 // search tries one string after the other. With few strings that is faster than looking up each
 // part of the text.
-func (t *textTable) search(b []byte) int {
-	for _, s := range t.strings {
-		if bytes.Contains(b, s) {
-			return t.positions[string(s)]
+func search(list []listed[[]byte], b []byte) *Pattern {
+	for _, s := range list {
+		if bytes.Contains(b, s.what) {
+			return s.pattern
 		}
 	}
-	return -1
+	return nil
 }
 
-// ofLength returns the position of the first string of a length that matches, or -1.
-func (t *textTable) ofLength(b []byte, length int) int {
+// ofLength returns the first pattern of a length that matches, or nil.
+func (t *textTable) ofLength(b []byte, length int) *Pattern {
 	switch t.mode {
 	case wholeText:
 		if length != len(b) {
-			return -1
+			return nil
 		}
-		return t.at(b)
+		return t.keys.find(b)
 	case beginOfText:
-		return t.at(b[:length])
+		return t.keys.find(b[:length])
 	case endOfText:
-		return t.at(b[len(b)-length:])
+		return t.keys.find(b[len(b)-length:])
 	default:
 		return t.inside(b, length)
 	}
 }
 
-// inside returns the position of the first string of a length that matches anywhere, or -1.
-func (t *textTable) inside(b []byte, length int) int {
-	best := -1
+// inside returns the first pattern of a length that matches anywhere, or nil.
+func (t *textTable) inside(b []byte, length int) (best *Pattern) {
 	for start := range len(b) - length + 1 {
 		if t.mode == anyText || t.isWord(b, start, start+length) {
-			best = firstPosition(best, t.at(b[start:start+length]))
+			best = earlier(best, t.keys.find(b[start:start+length]))
 		}
 	}
 	return best
@@ -135,22 +192,6 @@ func (t *textTable) inside(b []byte, length int) int {
 func (t *textTable) isWord(b []byte, start, end int) bool {
 	return (start == 0 || strings.IndexByte(t.delimiters, b[start-1]) >= 0) &&
 		(end == len(b) || strings.IndexByte(t.delimiters, b[end]) >= 0)
-}
-
-// at returns the position of the string that equals b, or -1.
-func (t *textTable) at(b []byte) int {
-	if k, ok := t.positions[string(b)]; ok {
-		return k
-	}
-	return -1
-}
-
-// firstPosition returns the lesser of two positions; -1 means no position.
-func firstPosition(a, b int) int {
-	if a < 0 || b >= 0 && b < a {
-		return b
-	}
-	return a
 }
 
 // appendLower appends the bytes with A to Z in lower case.

@@ -24,7 +24,7 @@ func TestRegexpsMatchBytes(t *testing.T) {
 		{"^k$", true, "\u212a", false},
 		{"s", true, "\u017f", false},
 	} {
-		list, err := buildRegexps([]string{c.pattern}, c.fold)
+		list, err := newPositions("reg", []string{c.pattern}, c.fold)
 		if err != nil {
 			t.Fatal(err)
 		}
