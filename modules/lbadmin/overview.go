@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 )
 
 // Process describes the process.
@@ -165,7 +166,7 @@ func newNames() Names {
 	counts, others := frontend.ServerNames.All()
 	n := Names{make([]NameCount, 0, len(counts)), others}
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		n.Names = append(n.Names, NameCount{name, counts[name]})
+		n.Names = append(n.Names, NameCount{printable.Text(name), counts[name]})
 	}
 	slices.SortStableFunc(n.Names, func(a, b NameCount) int { return cmp.Compare(b.Count, a.Count) })
 	return n

@@ -26,7 +26,8 @@ var routes = []route{
 	{path: "backends", methods: map[string]method{"GET": get(newBackends)}},
 	{path: "backends/BACKEND", methods: map[string]method{"GET": showBackend}},
 	{path: "backends/BACKEND/servers/SERVER", methods: map[string]method{"GET": showServer, "PATCH": changeServer}},
-	{path: "sessions", methods: map[string]method{"GET": get(newSessions)}},
+	{path: "sessions", query: append([]string{"limit"}, sessionParameters...), methods: map[string]method{"GET": listSessions, "DELETE": endSessions}},
+	{path: "sessions/ID", methods: map[string]method{"GET": showSession, "DELETE": endSession}},
 	{path: "tables", methods: map[string]method{"GET": get(newTables)}},
 	{path: "tables/TABLE", anyQuery: true, methods: map[string]method{"GET": showTable, "POST": setEntry, "DELETE": clearTable}},
 }
