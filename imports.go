@@ -20,6 +20,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4rate"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbcommand"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbmetrics"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbsocket"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/listeners"
