@@ -16,7 +16,7 @@ import (
 )
 
 // found is the directory of complete configurations, such as users have: with their own global and
-// defaults sections. Our program gets them unchanged but for their logs.
+// defaults sections. Our program gets them unchanged but for their logs and stats sockets.
 const found = "found/"
 
 // ofTheProcess are the words of global about the process, its log and its sockets. In a found file
@@ -31,8 +31,9 @@ var unlogged = []string{"option dontlognull", "option dontlog-normal", "no log"}
 // sections are the words that begin a section, as far as the corpus has them.
 var sections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist", "peers", "ring", "cache", "mailers", "program"}
 
-// logged returns a found file with its log going to the rig, complete and with the rig's data. For
-// HAProxy, the lines about the process are left out, too.
+// logged returns a found file with its log going to the rig, complete and with the rig's data, and
+// without its stats socket, whose path is of another machine. For HAProxy, the lines about the
+// process are left out, too.
 func logged(defaults, config string, forHAProxy bool) string {
 	global, _, _ := strings.Cut(defaults, "\ndefaults")
 	_, data, _ := strings.Cut(defaults, "log-format-sd ")
@@ -54,7 +55,7 @@ func logged(defaults, config string, forHAProxy bool) string {
 			in = words[0]
 		}
 		if isLogTarget(words) || slices.Contains(unlogged, strings.Join(words, " ")) ||
-			forHAProxy && in == "global" && len(words) > 0 && slices.Contains(ofTheProcess, words[0]) {
+			in == "global" && len(words) > 0 && (words[0] == "stats" || forHAProxy && slices.Contains(ofTheProcess, words[0])) {
 			line = "# " + line
 		}
 		text.WriteString(line)

@@ -91,11 +91,12 @@ type unixKernel struct {
 
 	mu      sync.Mutex
 	mode    fs.FileMode
+	owner   Owner
 	ownInfo fs.FileInfo // of path; nil: path is not ours yet
 }
 
 func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error) {
-	k := &unixKernel{path: path, tempPath: path, mode: o.mode}
+	k := &unixKernel{path: path, tempPath: path, mode: o.mode, owner: o.Owner}
 	there, err := os.Lstat(path)
 	replaces := !k.abstract() && err == nil
 	if !k.abstract() {
@@ -113,11 +114,13 @@ func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error)
 	}
 	k.deadliner = ln.(*net.UnixListener)
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
-	if !replaces {
-		if err := k.startListening(); err != nil {
-			_ = k.Close()
-			return nil, err
-		}
+	err = k.owner.chown(k.tempPath)
+	if err == nil && !replaces {
+		err = k.startListening()
+	}
+	if err != nil {
+		_ = k.Close()
+		return nil, err
 	}
 	return k, nil
 }
@@ -147,14 +150,14 @@ func (k *unixKernel) configure(o socketOptions) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	err := k.netKernel.configure(o)
-	if o.mode == k.mode || k.abstract() {
+	if o.mode == k.mode && o.Owner == k.owner || k.abstract() {
 		return err
 	}
-	k.mode = o.mode
+	k.mode, k.owner = o.mode, o.Owner
 	if k.ownInfo == nil {
 		return err
 	}
-	return errors.Join(err, os.Chmod(k.path, k.mode))
+	return errors.Join(err, k.owner.chown(k.path), os.Chmod(k.path, k.mode))
 }
 
 // refuse removes the path, unless another process has put its own socket there.

@@ -5,6 +5,7 @@ package durable
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 // Options are options of a listening socket, beside those of net.ListenConfig. Accepted connections
-// inherit most of them. All but Backlog are for TCP addresses on Linux. What the kernel refuses is
+// inherit most of them. All but Backlog and Owner are for TCP addresses on Linux. What the kernel refuses is
 // an error when the address is opened.
 //
 // Like keepalive, all but Interface and Namespace follow the active configuration. If several of
@@ -60,6 +61,30 @@ type Options struct {
 	// (TCP_USER_TIMEOUT, RFC 5482), in whole milliseconds; 0: the system's default. It is HAProxy's
 	// tcp-ut of bind.
 	UserTimeout time.Duration
+
+	// Owner is the owner of the path of a Unix socket. It is HAProxy's user and group of bind.
+	Owner Owner
+}
+
+// Owner is an owner of a file. The zero value is that of the process.
+type Owner struct {
+	SetUser, SetGroup bool
+	UID, GID          int // if set
+}
+
+// chown gives a file to the owner.
+func (o Owner) chown(path string) error {
+	uid, gid := -1, -1
+	if o.SetUser {
+		uid = o.UID
+	}
+	if o.SetGroup {
+		gid = o.GID
+	}
+	if o == (Owner{}) {
+		return nil
+	}
+	return os.Chown(path, uid, gid)
 }
 
 // Names returns the names of the options, except for the backlog, that are set, as in a bind of

@@ -44,11 +44,11 @@ func (t *translation) emit() []byte {
 			t.emitSection(p, &app, sites)
 		}
 	}
-	app.StickTables = t.emitTables()
+	app.StickTables, app.SocketsRaw = t.emitTables(), t.emitSockets()
 	if t.exporter {
 		app.MetricsRaw = json.RawMessage(`{"haproxy_names":true}`)
 	}
-	if len(app.Backends)+len(app.FrontendsRaw)+len(app.StickTables) > 0 || t.exporter {
+	if len(app.Backends)+len(app.FrontendsRaw)+len(app.StickTables)+len(app.SocketsRaw) > 0 || t.exporter {
 		apps["passthrough"] = caddyconfig.JSON(&app, nil)
 	}
 	if len(sites) > 0 {

@@ -52,6 +52,8 @@ type translation struct {
 
 	hardStop time.Duration // 0: not given
 
+	statsSockets statsSockets
+
 	verifyNone bool                // ssl-server-verify none
 	caBase     string              // ca-base
 	crtBase    string              // crt-base

@@ -15,7 +15,6 @@ const (
 	noteUnusedDefaultTLS = "it only applies to servers with check-ssl, and no server has it"
 
 	noteTuning = "it tunes HAProxy's own memory and sockets"
-	noteAdmin  = "no socket is opened: the run-time interface is Caddy's admin endpoint, with its own commands, at localhost:2019 or the address in the environment variable CADDY_ADMIN"
 	noteUser   = "the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
 	noteLookup = "host names are looked up by the system's resolver"
 	noteHTTP   = "it is for mode http"
@@ -32,8 +31,10 @@ var globalKeywords = newTable([]keyword{
 	{name: "log", in: inGlobal, grade: supported, do: addLog, note: noteLog},
 	{name: "log-tag", in: inGlobal, grade: supported, args: logTag, do: setLogTag},
 	{name: "log-send-hostname", in: inGlobal, grade: supported, do: sendHostname},
-	{name: "stats socket", in: inGlobal, grade: differs, warn: true, args: statsSocket, do: func(t *translation, _ *proxy, _ statement) { t.hasSocket = true }, note: noteAdmin},
-	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: differs, warn: true, args: someArgs, note: noteAdmin},
+	{name: "stats socket", in: inGlobal, grade: differs, args: statsSocket, do: addStatsSocket, note: noteStatsSocket},
+	{name: "stats timeout", in: inGlobal, grade: supported, args: statsTimeout, do: func(t *translation, _ *proxy, s statement) { t.statsSockets.timeout = milliseconds(s.args[0]) }},
+	{name: "stats maxconn", in: inGlobal, grade: differs, args: statsMaxConn, do: func(t *translation, _ *proxy, s statement) { t.statsSockets.maxConn = integer(s.args[0]) }, note: noteStatsMaxConn},
+	{name: "stats bind-process", in: inGlobal, grade: ignored, args: someArgs, note: noteProcess},
 	{name: "hard-stop-after", in: inGlobal, grade: differs, args: duration, do: func(t *translation, _ *proxy, s statement) { t.hardStop = milliseconds(s.args[0]) }, note: "limits how long connections may take to finish when the process ends (on SIGTERM too, where HAProxy cuts them at once); 30 s by default; a reload does not affect them"},
 	{name: "grace|close-spread-time", in: inGlobal, grade: ignored, args: duration, note: "a reload closes no connection, and no listening socket that the new configuration has"},
 	{name: "tune.stick-counters", in: inGlobal, grade: supported, args: number(0, 1<<31-1), do: setStickCounters},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"os/user"
 	"slices"
 	"strconv"
@@ -76,40 +75,43 @@ func (s *Socket) name() string {
 	return "ipv4@" + rest
 }
 
-// owner returns the numbers of a user and a group, each a name, a number or empty: -1.
-func owner(name, group string) (uid, gid int, err error) {
-	uid, gid = -1, -1
-	if name != "" {
-		if uid, err = number(name, func() (string, error) {
-			u, err := user.Lookup(name)
-			if err != nil {
-				return "", err
-			}
-			return u.Uid, nil
-		}); err != nil {
-			return 0, 0, fmt.Errorf("user %q: %w", name, err)
-		}
+// ownerOf returns the owner with a user and a group, each a name, a number or empty.
+func ownerOf(name, group string) (o durable.Owner, err error) {
+	o.SetUser, o.SetGroup = name != "", group != ""
+	if o.UID, err = number(name, userID); err != nil {
+		return o, fmt.Errorf("user %q: %w", name, err)
 	}
-	if group != "" {
-		if gid, err = number(group, func() (string, error) {
-			g, err := user.LookupGroup(group)
-			if err != nil {
-				return "", err
-			}
-			return g.Gid, nil
-		}); err != nil {
-			return 0, 0, fmt.Errorf("group %q: %w", group, err)
-		}
+	if o.GID, err = number(group, groupID); err != nil {
+		return o, fmt.Errorf("group %q: %w", group, err)
 	}
-	return uid, gid, nil
+	return o, nil
+}
+
+func userID(name string) (string, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return "", err
+	}
+	return u.Uid, nil
+}
+
+func groupID(name string) (string, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return "", err
+	}
+	return g.Gid, nil
 }
 
 // number returns the number that text is, or that lookup returns.
-func number(text string, lookup func() (string, error)) (int, error) {
+func number(text string, lookup func(string) (string, error)) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
 	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return int(n), nil
 	}
-	found, err := lookup()
+	found, err := lookup(text)
 	if err != nil {
 		return 0, err
 	}
@@ -118,12 +120,4 @@ func number(text string, lookup func() (string, error)) (int, error) {
 		return 0, fmt.Errorf("its number is %q: expected a system with numbers of users", found)
 	}
 	return int(n), nil
-}
-
-// setOwner changes the owner of the path.
-func (s *Socket) setOwner() error {
-	if s.uid < 0 && s.gid < 0 {
-		return nil
-	}
-	return os.Chown(s.path, s.uid, s.gid)
 }

@@ -31,7 +31,9 @@ func init() {
 const (
 	defaultTimeout = 10 * time.Second
 	defaultMaxConn = 10
-	maxMaxConn     = 10_000
+
+	// MaxClients is the maximum of the option maxconn.
+	MaxClients = 10_000
 )
 
 // Socket is a socket for HAProxy's commands. It is HAProxy's stats socket.
@@ -62,7 +64,7 @@ type Socket struct {
 	ctx      caddy.Context
 	listen   string // the address with its network and mode
 	path     string // of a Unix socket; empty: it has none
-	uid, gid int    // -1: unchanged
+	owner    durable.Owner
 	server   *server
 	listener net.Listener
 }
@@ -95,12 +97,12 @@ func (s *Socket) provision() (err error) {
 	switch {
 	case level < 0:
 		return fmt.Errorf("level %q: expected %s", s.Level, strings.Join(levels, ", "))
-	case s.MaxConn < 0 || s.MaxConn > maxMaxConn:
-		return fmt.Errorf("maxconn %d: expected a whole number from 1 to %d", s.MaxConn, maxMaxConn)
+	case s.MaxConn < 0 || s.MaxConn > MaxClients:
+		return fmt.Errorf("maxconn %d: expected a whole number from 1 to %d", s.MaxConn, MaxClients)
 	case (s.User != "" || s.Group != "") && s.path == "":
 		return errors.New("user and group: expected the path of a Unix socket with them")
 	}
-	if s.uid, s.gid, err = owner(s.User, s.Group); err != nil {
+	if s.owner, err = ownerOf(s.User, s.Group); err != nil {
 		return err
 	}
 	timeout := cmp.Or(time.Duration(s.Timeout), defaultTimeout)
@@ -114,15 +116,11 @@ func (s *Socket) Listen() error {
 	if err != nil {
 		return fmt.Errorf("socket %q: %w", s.Address, err)
 	}
-	opened, err := address.Listen(durable.WithOptions(s.ctx, durable.Options{}), 0, net.ListenConfig{})
+	opened, err := address.Listen(durable.WithOptions(s.ctx, durable.Options{Owner: s.owner}), 0, net.ListenConfig{})
 	if err != nil {
 		return fmt.Errorf("socket %q: %w", s.Address, err)
 	}
 	s.listener = opened.(net.Listener)
-	if err := s.setOwner(); err != nil {
-		_ = s.listener.Close()
-		return fmt.Errorf("socket %q: %w", s.Address, err)
-	}
 	if at, ok := s.listener.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
 		s.ctx.Logger().Warn("the socket is open to other hosts, and does not authenticate clients: expected the path of a Unix socket, or an address of loopback",
 			zap.String("address", at.String()), zap.Stringer("level", s.server.level))
@@ -167,7 +165,7 @@ func (s *Socket) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 		"user":    options.Text(&s.User),
 		"group":   options.Text(&s.Group),
 		"timeout": options.Duration(&s.Timeout),
-		"maxconn": options.Int(&s.MaxConn, 1, maxMaxConn),
+		"maxconn": options.Int(&s.MaxConn, 1, MaxClients),
 	}.ParseLine(d)
 	if err != nil || strings.Contains(s.Address, "{") { // Provision replaces placeholders
 		return err
