@@ -29,7 +29,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.provisionSockets(); err != nil {
 		return err
 	}
-	if err := b.provisionHeaders(); err != nil {
+	if err := b.provisionHeaders(ctx); err != nil {
 		return err
 	}
 	if err := b.provisionRules(ctx); err != nil {

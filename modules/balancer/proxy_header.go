@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -155,8 +157,8 @@ func (t *ProxyTLV) load(loader *sample.Loader) (err error) {
 }
 
 // provisionHeaders finds the header of each server, and loads its TLVs.
-func (b *Backend) provisionHeaders() error {
-	loader := new(sample.Loader)
+func (b *Backend) provisionHeaders(ctx caddy.Context) error {
+	loader := patternfiles.Loader(ctx)
 	for _, s := range b.Servers {
 		h := &s.ProxyHeader
 		if h.SendProxy == "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/google/go-cmp/cmp"
 
@@ -78,7 +79,7 @@ func TestWhichProxyHeader(t *testing.T) {
 	b := &Backend{ProxyHeader: ProxyHeader{SendProxy: "v2"}, Servers: []*Server{
 		{Name: "a"}, {Name: "b", ProxyHeader: ProxyHeader{SendProxy: "v1"}}, {Name: "c", ProxyHeader: ProxyHeader{SendProxy: "off"}},
 	}}
-	if err := b.provisionHeaders(); err != nil {
+	if err := b.provisionHeaders(caddy.Context{}); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(map[string]int{"a": 2, "b": 1}, b.Headers()); d != "" {
@@ -115,13 +116,13 @@ func TestFilesOfProxyTLVs(t *testing.T) {
 	if err := b.Servers[0].ProxyHeader.validate(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.provisionHeaders(); err == nil || !strings.Contains(err.Error(), `server "s1": proxy_v2_tlvs: TLV 1: format`) {
+	if err := b.provisionHeaders(caddy.Context{}); err == nil || !strings.Contains(err.Error(), `server "s1": proxy_v2_tlvs: TLV 1: format`) {
 		t.Errorf("without the file: %v", err)
 	}
 	if err := os.WriteFile(names, []byte("198.51.100.0/24 home\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.provisionHeaders(); err != nil {
+	if err := b.provisionHeaders(caddy.Context{}); err != nil {
 		t.Fatal(err)
 	}
 	v := &rules.View{Input: sample.Input{Source: netip.MustParseAddrPort("198.51.100.7:1")}}

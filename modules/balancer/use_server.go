@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -57,7 +58,7 @@ func (u *UseServer) provision(ctx caddy.Context, b *Backend) (err error) {
 	case (u.Server == "") == (u.ServerFormat == ""):
 		return errors.New("expected server or server_format, one of the two")
 	case u.ServerFormat != "":
-		if u.format, err = new(sample.Loader).Format(u.ServerFormat); err != nil {
+		if u.format, err = patternfiles.Loader(ctx).Format(u.ServerFormat); err != nil {
 			return fmt.Errorf("server_format %q: %w", u.ServerFormat, err)
 		}
 	case IsTemplate(u.Server):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -42,12 +43,16 @@ func (a *App) SetVariable(name string, v sample.Value) {
 	a.variables.Store(name, v.Clone())
 }
 
+// Loader returns a loader of expressions for the app's configuration. It must be called while Caddy
+// provisions.
+func (a *App) Loader() *sample.Loader { return patternfiles.Loader(a.ctx) }
+
 func (a *App) computeVariables() error {
 	for i, one := range a.Variables {
 		if err := validateShared(one.Name); err != nil {
 			return fmt.Errorf("variables: %d: %w", i+1, err)
 		}
-		e, err := new(sample.Loader).Expression(one.Value)
+		e, err := a.Loader().Expression(one.Value)
 		if err != nil {
 			return fmt.Errorf("variables: %s: %w", one.Name, err)
 		}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -56,7 +57,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.URI == "" {
 		return errors.New("it has no uri: expected the target of a monitor's requests, such as /healthz")
 	}
-	loader := &sample.Loader{HTTP: true}
+	loader := patternfiles.HTTPLoader(ctx)
 	asks := false
 	for i, c := range h.Fail {
 		if c == nil {

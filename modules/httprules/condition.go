@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -35,7 +36,7 @@ func (*Condition) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the criteria and reads their files.
 func (c *Condition) Provision(ctx caddy.Context) error {
-	if err := c.Load(&sample.Loader{HTTP: true}); err != nil {
+	if err := c.Load(patternfiles.HTTPLoader(ctx)); err != nil {
 		ctx.Logger().Error("acl", zap.Error(err))
 		return fmt.Errorf("acl: %w", err)
 	}

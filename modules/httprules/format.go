@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -37,8 +38,8 @@ func (*Format) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision compiles the format.
-func (f *Format) Provision(caddy.Context) (err error) {
-	if f.format, err = (&sample.Loader{HTTP: true}).Format(f.Format); err != nil {
+func (f *Format) Provision(ctx caddy.Context) (err error) {
+	if f.format, err = patternfiles.HTTPLoader(ctx).Format(f.Format); err != nil {
 		return fmt.Errorf("log_format %q: %w", f.Format, err)
 	}
 	return nil

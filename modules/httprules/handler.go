@@ -16,8 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 func init() {
@@ -64,7 +64,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision compiles the rules and reads their files.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	loader := &sample.Loader{HTTP: true}
+	loader := patternfiles.HTTPLoader(ctx)
 	for _, list := range []struct {
 		name  string
 		rules []*Rule

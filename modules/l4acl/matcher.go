@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -49,7 +50,7 @@ func (m *Matcher) Provision(ctx caddy.Context) error {
 	if len(m.Terms) == 0 {
 		return errors.New("acl: expected at least one term")
 	}
-	loader := new(sample.Loader)
+	loader := patternfiles.Loader(ctx)
 	for i := range m.Terms {
 		t := &m.Terms[i]
 		if err := t.Load(loader); err != nil {

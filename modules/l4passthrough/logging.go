@@ -104,7 +104,7 @@ func (h *Handler) parseFormat(option, text string) (*logformat.Format, error) {
 	if h.Content != nil {
 		captures = countCaptures(h.Content.Rules)
 	}
-	f, err := logformat.Parse(new(sample.Loader), text, logformat.Options{Captures: captures})
+	f, err := logformat.Parse(h.app.Loader(), text, logformat.Options{Captures: captures})
 	if err != nil {
 		return nil, h.at(option, 0, fmt.Errorf("%s %q: %w", option, text, err))
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // Rule sends the connections that it matches to a backend, as HAProxy's use_backend does, or ends
@@ -88,7 +87,7 @@ func (r *Rule) target(app *balancer.App) (frontend.Target, error) {
 		}
 		return t, nil
 	case r.BackendFormat != "":
-		format, err := new(sample.Loader).Format(r.BackendFormat)
+		format, err := app.Loader().Format(r.BackendFormat)
 		if err != nil {
 			return frontend.Target{}, fmt.Errorf("backend_format %q: %w", r.BackendFormat, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -74,15 +75,15 @@ func (*Hash) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision validates and compiles the options.
-func (p *Hash) Provision(caddy.Context) error {
-	if err := p.compileKey(); err != nil {
+func (p *Hash) Provision(ctx caddy.Context) error {
+	if err := p.compileKey(ctx); err != nil {
 		return err
 	}
 	return p.provision()
 }
 
 // compileKey validates and compiles the key.
-func (p *Hash) compileKey() error {
+func (p *Hash) compileKey(ctx caddy.Context) error {
 	if err := p.validateKey(); err != nil {
 		return err
 	}
@@ -90,8 +91,10 @@ func (p *Hash) compileKey() error {
 		p.Key, p.Expression = sourceKey, ""
 	}
 	if p.Expression != "" {
+		loader := patternfiles.Loader(ctx)
+		loader.HTTP = p.HTTP
 		var err error
-		if p.expression, err = (&sample.Loader{HTTP: p.HTTP}).Expression(p.Expression); err != nil {
+		if p.expression, err = loader.Expression(p.Expression); err != nil {
 			return fmt.Errorf("expression %q: %w", p.Expression, err)
 		}
 	}

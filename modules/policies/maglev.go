@@ -66,7 +66,7 @@ func (*Maglev) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision sets defaults, and validates and compiles the options.
-func (p *Maglev) Provision(caddy.Context) error {
+func (p *Maglev) Provision(ctx caddy.Context) error {
 	if p.TableSize == 0 {
 		p.TableSize = DefaultTableSize
 	}
@@ -74,7 +74,7 @@ func (p *Maglev) Provision(caddy.Context) error {
 		return err
 	}
 	p.keys = *p.key()
-	return p.keys.compileKey()
+	return p.keys.compileKey(ctx)
 }
 
 // key returns the key's options as those of a Hash.

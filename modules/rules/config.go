@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -43,7 +44,7 @@ func (c *Config) Provision(ctx caddy.Context) error {
 	if err := options.ValidateDuration("inspect_delay", c.InspectDelay); err != nil {
 		return err
 	}
-	loader := new(sample.Loader)
+	loader := patternfiles.Loader(ctx)
 	for i, r := range c.Rules {
 		if r == nil {
 			return fmt.Errorf("rule %d: expected an object with action", i+1)

@@ -25,19 +25,17 @@ type Loader struct {
 	// HTTP selects the expressions for HTTP requests, instead of those for a connection's first bytes.
 	HTTP bool
 
-	// Files has the files that may change at run time. Default: the Loader reads them, and they do not
-	// change.
+	// Files has the files that may change at run time. Default: the Loader reads them, and they do
+	// not change.
 	Files Files
-	// Place is where the expressions are, for users to find the users of a file: "file 'h.cfg' line 7".
-	Place string
 
 	files map[fileKey]*View
 }
 
 // Files keeps the files of patterns and maps for the loaders of a configuration.
 type Files interface {
-	// View returns the configuration's view of the file of that name, as a map or a list. It calls read
-	// for its content.
+	// View returns the configuration's view of the file of that name, as a map or a list. It calls
+	// read for its content.
 	View(name string, pairs bool, read func() ([]byte, error)) (*View, error)
 }
 
@@ -113,7 +111,7 @@ func (l *Loader) index(name string, pairs bool, key indexKey) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.index(key, l.Place)
+	return v.index(key)
 }
 
 // A line is a line of a file that is neither empty nor a comment.

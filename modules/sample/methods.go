@@ -107,7 +107,7 @@ type unpatterned struct{}
 func (unpatterned) add([]*Pattern) error { return nil }
 func (unpatterned) remove([]*Pattern)    {}
 
-// anyPattern is what unpatterned tables find.
+// anyPattern stands for the match of an unpatterned table.
 var anyPattern = newPattern(0, "", "")
 
 func newAnyTable(bool) table     { return anyTable{} }

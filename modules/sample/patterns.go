@@ -117,8 +117,11 @@ func (s *Patterns) index(key indexKey) (*index, error) {
 	x := s.indexes[key]
 	if x == nil {
 		t, err := key.build(s.current)
+		if fault, ok := errors.AsType[*patternError](err); ok {
+			err = s.atLoad(fault.err, s.current[fault.position])
+		}
 		if err != nil {
-			return nil, s.describe(err, s.current)
+			return nil, err
 		}
 		x = &index{indexKey: key}
 		x.table.Store(&t)
@@ -148,7 +151,7 @@ func (s *Patterns) requireValues(t valueType) error {
 	defer s.mu.Unlock()
 	for _, p := range s.current {
 		if err := validateValue(p.Value(), t); err != nil {
-			return s.at(err, p)
+			return s.atLoad(err, p)
 		}
 	}
 	if s.values == nil {
@@ -205,6 +208,14 @@ func (s *Patterns) at(err error, p *Pattern) error {
 		return err
 	}
 	return atLine(err, p.line, s.name)
+}
+
+// atLoad adds the pattern's place to an error of a use that begins.
+func (s *Patterns) atLoad(err error, p *Pattern) error {
+	if p.line == 0 {
+		return fmt.Errorf("%w: '%s' was added to file '%s' at run time", err, p.key, s.name)
+	}
+	return s.at(err, p)
 }
 
 // IsMap reports whether the patterns are keys that have values.

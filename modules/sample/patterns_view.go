@@ -15,26 +15,23 @@ type View struct {
 	mu      sync.Mutex
 	indexes map[indexKey]*index
 	values  []valueType
-	places  []string
 }
 
 // NewView returns a view of patterns without any uses.
 func NewView(p *Patterns) *View { return &View{Patterns: p, indexes: make(map[indexKey]*index)} }
 
-// index returns the index for a method, for an expression at a place.
-func (v *View) index(key indexKey, place string) (*index, error) {
+// index returns the index for a method.
+func (v *View) index(key indexKey) (*index, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	x := v.indexes[key]
-	if x == nil {
-		var err error
-		if x, err = v.Patterns.index(key); err != nil {
-			return nil, err
-		}
+	if x := v.indexes[key]; x != nil {
+		return x, nil
+	}
+	x, err := v.Patterns.index(key)
+	if err == nil {
 		v.indexes[key] = x
 	}
-	v.places = append(v.places, place)
-	return x, nil
+	return x, err
 }
 
 func (v *View) requireValues(t valueType) error {
@@ -48,13 +45,6 @@ func (v *View) requireValues(t valueType) error {
 	}
 	v.values = append(v.values, t)
 	return nil
-}
-
-// Places returns where the configuration uses the patterns; "" for a place that is not known.
-func (v *View) Places() []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Clone(v.places)
 }
 
 // Close ends the uses. Changes need not suit them any more.

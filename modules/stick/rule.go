@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/patternfiles"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -63,7 +64,7 @@ func (r *Rule) provision(ctx caddy.Context) (err error) {
 	if !slices.Contains(actions, r.Action) {
 		return fmt.Errorf("unknown action %q: expected on, match, store_request or store_response", r.Action)
 	}
-	if r.key, err = compileKey(new(sample.Loader), r.Key, r.ofResponse()); err != nil {
+	if r.key, err = compileKey(patternfiles.Loader(ctx), r.Key, r.ofResponse()); err != nil {
 		return fmt.Errorf("key %q: %w", r.Key, err)
 	}
 	r.condition, err = rules.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)

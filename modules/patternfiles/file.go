@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package patternfiles
+
+import (
+	"crypto/sha256"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// A File is a file that the running configuration uses.
+type File struct {
+	// ID is a number from 0, which the file keeps as long as configurations use it.
+	ID int
+	// Name is the name in the configuration, without the prefix file@.
+	Name string
+	// Patterns are shared by all that use the file, so changes apply at once.
+	Patterns *sample.Patterns
+
+	content *content
+}
+
+// All returns the files, ACLs or maps, in the order in which they were first used.
+func All(maps bool) (all []File) {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	for _, f := range files.files {
+		if f.isMap == maps {
+			all = append(all, f.snapshot())
+		}
+	}
+	return all
+}
+
+// Find returns the file that a reference means: a name, or # and an ID.
+func Find(maps bool, reference string) (File, bool) {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	i := slices.IndexFunc(files.files, func(f *file) bool {
+		return f.isMap == maps && (f.name == reference || "#"+strconv.Itoa(f.id) == reference)
+	})
+	if i < 0 {
+		return File{}, false
+	}
+	return files.files[i].snapshot(), true
+}
+
+// snapshot returns the file as the running configuration sees it. The caller holds the lock.
+func (f *file) snapshot() File {
+	c := f.current().content
+	return File{ID: f.id, Name: f.name, Patterns: c.patterns, content: c}
+}
+
+// Reset reads the file again, and drops what was changed at run time. It changes nothing if there
+// is an error.
+func (f File) Reset() error {
+	b, err := sample.ReadFile(f.Name, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	if err := f.Patterns.Reset(b); err != nil {
+		return err
+	}
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	f.content.sum = sha256.Sum256(b)
+	return nil
+}
