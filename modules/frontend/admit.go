@@ -53,16 +53,23 @@ const fullPause = time.Second
 // not block.
 func (e *Entry) Pause(w Waker) time.Duration {
 	f := e.f
-	if f.isFull(f.conns, f.MaxConn, w) || e.MaxConn != 0 && f.isFull(e.holds.bind, e.MaxConn, w) {
+	if f.isDisabled() {
+		f.conns.await(w)
+		if f.isDisabled() { // it may have been enabled before await
+			return fullPause
+		}
+	}
+	if f.isFull(f.conns, f.maxConn(), w) || e.MaxConn != 0 && f.isFull(e.holds.bind, e.MaxConn, w) {
 		return fullPause
 	}
-	if f.SessionRate == 0 {
+	rate := f.sessionRate()
+	if rate == 0 {
 		return 0
 	}
-	if f.conns.sessions.Wait(f.SessionRate, time.Now()) > 0 {
+	if f.conns.sessions.Wait(rate, time.Now()) > 0 {
 		f.conns.await(w) // a connection may be refused, and then does not count
 	}
-	return f.conns.sessions.Wait(f.SessionRate, time.Now())
+	return f.conns.sessions.Wait(rate, time.Now())
 }
 
 // isFull reports whether a count has reached its limit; 0: it has none.
@@ -78,8 +85,10 @@ func (f *Frontend) isFull(c *connCount, limit int, w Waker) bool {
 // Routed returns the entry of connections that come by a route of layer4.
 func (f *Frontend) Routed() *Entry { return f.routed }
 
-// Limited reports whether Pause has anything to say.
-func (e *Entry) Limited() bool { return e.f.MaxConn > 0 || e.f.SessionRate > 0 || e.MaxConn > 0 }
+// isLimited reports whether Pause has anything to say.
+func (e *Entry) isLimited() bool {
+	return e.f.maxConn() > 0 || e.f.sessionRate() > 0 || e.MaxConn > 0 || e.f.isDisabled()
+}
 
 // enter gives a new connection its place in the counts, if there is one. It does not block. It
 // wakes nothing that waits for a place: that may call it.
@@ -94,6 +103,7 @@ func (e *Entry) enter() bool {
 // countAccepted counts a connection that has its place.
 func (e *Entry) countAccepted() {
 	e.f.ends.accepted.Add(1)
+	e.f.ends.accepts.Count(time.Now())
 	if l := e.Listener; l != nil {
 		l.accepted.Add(1)
 		l.open.Add(1)
@@ -102,21 +112,22 @@ func (e *Entry) countAccepted() {
 
 func (e *Entry) tryEnter() bool {
 	f := e.f
-	if !e.Limited() {
+	if !e.isLimited() {
 		f.conns.enter()
 		return true
 	}
-	if e.MaxConn > 0 && e.holds.bind.Load() >= int64(e.MaxConn) || f.SessionRate > 0 && f.conns.sessions.Wait(f.SessionRate, time.Now()) > 0 {
+	rate := f.sessionRate()
+	if f.isDisabled() || e.MaxConn > 0 && e.holds.bind.Load() >= int64(e.MaxConn) || rate > 0 && f.conns.sessions.Wait(rate, time.Now()) > 0 {
 		return false // before the frontend's count is raised in vain
 	}
-	if !raise(f.conns, f.MaxConn) {
+	if !raise(f.conns, f.maxConn()) {
 		return false
 	}
 	if e.MaxConn > 0 && !raise(e.holds.bind, e.MaxConn) {
 		f.conns.Add(-1)
 		return false
 	}
-	if f.SessionRate > 0 && !f.conns.sessions.Add(f.SessionRate, time.Now()) {
+	if rate > 0 && !f.conns.sessions.Add(rate, time.Now()) {
 		f.conns.Add(-1)
 		if e.MaxConn > 0 {
 			e.holds.bind.Add(-1)

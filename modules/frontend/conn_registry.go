@@ -30,6 +30,7 @@ type connRegistry struct {
 	sessions       int                         // in relay, including those that wait for their clients
 	copiedSessions map[*session]*sessionConfig // those that relay.EndAll does not reach
 	total          atomic.Int64                // of onGoroutine and sessions
+	highest        highest                     // that total was
 	arrived        atomic.Int64                // since the start of the process; the last ID
 	closed         atomic.Bool                 // new connections are cut
 }
@@ -108,7 +109,14 @@ func (p *connRegistry) removeSession(s *session) {
 }
 
 // updateTotal sets the number that count returns. The caller holds the lock.
-func (p *connRegistry) updateTotal() { p.total.Store(int64(len(p.onGoroutine) + p.sessions)) }
+func (p *connRegistry) updateTotal() {
+	n := len(p.onGoroutine) + p.sessions
+	p.total.Store(int64(n))
+	p.highest.note(n)
+}
+
+// HighestConnections returns the highest number of connections that the process has had.
+func HighestConnections() int { return int(liveConns.highest.Load()) }
 
 // count returns the number of connections. Listeners call it before each accept, so it takes no
 // lock.

@@ -5,6 +5,7 @@ package frontend
 import (
 	"sync/atomic"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
@@ -13,6 +14,8 @@ import (
 type endCounts struct {
 	accepted, sessions atomic.Int64
 	maxRate            highest                       // of sessions, when it was read
+	accepts            frequency.Rate                // of accepted
+	maxConnRate        highest                       // of accepts, when it was read
 	by                 [tcplog.EndCount]atomic.Int64 // those that have ended, by how
 	tally              tally.Split[Tally]
 }

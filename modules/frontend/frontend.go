@@ -113,6 +113,7 @@ type Frontend struct {
 	heldConfigs    sync.Map         // *holds → *sync.Map like sessionConfigs
 	routed         *Entry           // of connections that come by a route
 	limited        *limitState
+	operation
 }
 
 // New returns a frontend.
@@ -127,6 +128,7 @@ func New(c Config) *Frontend {
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}
 	f.nonBlocking, f.limited = f.decidesWithoutBlocking(), frontendLimits.getOrCreate(c.Name)
+	f.operated = frontendOperated.getOrCreate(c.Name)
 	f.routed = f.Entry(EntryConfig{})
 	return f
 }

@@ -166,10 +166,14 @@ type Metrics struct {
 	Ended              [tcplog.EndCount]int64
 	OverLimit          map[string]int64 // by limits.Reason
 	Tally
-	// MaxConn and SessionRate are the limits of the configuration that runs; 0: none. Running
-	// reports whether one has the frontend.
+	// MaxConn and SessionRate are the limits now; 0: none. Running reports whether a configuration
+	// has the frontend.
 	MaxConn, SessionRate int
 	Running              bool
+	State                State
+	// ConnRate is the number of connections accepted in the last second, MaxConnRate the highest that
+	// was ever returned.
+	ConnRate, MaxConnRate int
 }
 
 // AllMetrics returns the numbers of all frontends that AllCounts returns.
@@ -188,7 +192,8 @@ func metricsOf(name string, counts *endCounts) *Metrics {
 	if c := frontendConns.lookup(name); c != nil {
 		m.Connections, m.Highest, m.Rate = c.Load(), c.highest.Load(), c.rate.PerSecond(time.Now())
 	}
-	m.MaxRate = counts.maxRate.note(m.Rate)
+	m.ConnRate = counts.accepts.PerSecond(time.Now())
+	m.MaxRate, m.MaxConnRate = counts.maxRate.note(m.Rate), counts.maxConnRate.note(m.ConnRate)
 	for end := range counts.by {
 		m.Ended[end] = counts.by[end].Load()
 	}
@@ -197,7 +202,7 @@ func metricsOf(name string, counts *endCounts) *Metrics {
 	}
 	if a := activeFrontends.lookup(name); a != nil {
 		if f := a.current(); f != nil {
-			m.MaxConn, m.SessionRate, m.Running = f.MaxConn, f.SessionRate, true
+			m.MaxConn, m.SessionRate, m.Running, m.State = f.maxConn(), f.sessionRate(), true, f.state()
 		}
 	}
 	counts.tally.Each(m.merge)

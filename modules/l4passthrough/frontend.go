@@ -128,10 +128,9 @@ func (f *Frontend) Listen() error {
 			return f.report(f.at("bind", i, fmt.Errorf("bind %s: %w", b.Address, err)))
 		}
 	}
+	f.frontend.OnShutdown(f.StopListening)
 	for _, ln := range f.listeners {
-		if gate := Pausing(ln.entry); gate != nil {
-			durable.LimitBy(ln.Listener, gate)
-		}
+		durable.LimitBy(ln.Listener, Pausing(ln.entry))
 		durable.TakeBy(ln.Listener, ln.entry.ServeOnShard)
 		go f.accept(ln)
 	}

@@ -15,12 +15,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
 
-// Pausing returns the gate of a listener whose connections take an entry, or nil if it is always
-// open.
+// Pausing returns the gate of a listener whose connections take an entry. Listeners without limits
+// have one, too: limits can be set at run time.
 func Pausing(e *frontend.Entry) durable.Gate {
-	if !e.Limited() {
-		return nil
-	}
 	return func(w durable.Waker) time.Duration { return e.Pause(w) }
 }
 
@@ -58,8 +55,7 @@ type wordNumber struct {
 
 // limitListeners makes the listeners of the handler's layer4 server follow its limits.
 func (h *Handler) limitListeners(ctx caddy.Context) {
-	gate := Pausing(h.frontend.Routed())
-	if gate == nil || h.server == nil {
+	if h.server == nil {
 		return
 	}
 	i := slices.IndexFunc(ctx.Modules(), func(m caddy.Module) bool { _, ok := m.(*layer4.App); return ok })
@@ -68,7 +64,7 @@ func (h *Handler) limitListeners(ctx caddy.Context) {
 	}
 	for _, at := range parsedAddresses(h.server) {
 		if durable.IsNetwork(at.Network) {
-			durable.LimitFor(ctx, ctx.Modules()[i], at, gate)
+			durable.LimitFor(ctx, ctx.Modules()[i], at, Pausing(h.frontend.Routed()))
 		}
 	}
 }

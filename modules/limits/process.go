@@ -19,26 +19,47 @@ var Process ProcessLimits
 type ProcessLimits struct {
 	// MaxConn is the number of connections at which accepting pauses. It is HAProxy's maxconn of
 	// global.
-	MaxConn atomic.Int64
+	MaxConn Limit
 	// ConnRate and SessRate are the number of connections accepted in a second, and that of those
 	// which rules about the client's address have let through. They are HAProxy's maxconnrate and
 	// maxsessrate.
-	ConnRate, SessRate atomic.Int64
+	ConnRate, SessRate Limit
 
-	conns, sessions frequency.Rate
+	conns, sessions       frequency.Rate
+	maxConns, maxSessions atomic.Int64 // per second, when they were read
 }
 
-// Accepted counts a connection for ConnRate.
+// Accepted counts a connection.
 func (p *ProcessLimits) Accepted() {
-	if p.ConnRate.Load() > 0 {
-		p.conns.Count(time.Now())
-	}
+	p.conns.Count(time.Now())
 }
 
-// Session counts a connection for SessRate.
+// Session counts a connection that the rules have let through.
 func (p *ProcessLimits) Session() {
-	if p.SessRate.Load() > 0 {
-		p.sessions.Count(time.Now())
+	p.sessions.Count(time.Now())
+}
+
+// Rates returns the numbers of connections and of sessions in the last second, and the highest that
+// were ever returned.
+func (p *ProcessLimits) Rates() (conns, maxConns, sessions, maxSessions int) {
+	now := time.Now()
+	conns, sessions = p.conns.PerSecond(now), p.sessions.PerSecond(now)
+	return conns, raise(&p.maxConns, conns), sessions, raise(&p.maxSessions, sessions)
+}
+
+// ClearMaxima begins the highest rates anew.
+func (p *ProcessLimits) ClearMaxima() {
+	p.maxConns.Store(0)
+	p.maxSessions.Store(0)
+}
+
+// raise raises a maximum to n if it is lower, and returns it.
+func raise(highest *atomic.Int64, n int) int {
+	for {
+		high := highest.Load()
+		if int64(n) <= high || highest.CompareAndSwap(high, int64(n)) {
+			return max(n, int(high))
+		}
 	}
 }
 

@@ -11,8 +11,8 @@ func TestProcessLimits(t *testing.T) {
 	if wait := p.Wait(); wait != 0 {
 		t.Errorf("without limits: %v", wait)
 	}
-	p.ConnRate.Store(1)
-	p.SessRate.Store(2)
+	p.ConnRate.Store(2)
+	p.SessRate.Store(3)
 	p.Session()
 	if wait := p.Wait(); wait != 0 {
 		t.Errorf("below the limits: %v", wait)

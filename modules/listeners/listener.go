@@ -18,9 +18,7 @@ func (w *Wrapper) WrapListener(ln net.Listener) net.Listener {
 	}
 	w.advise()
 	entry := w.frontend.Entry(frontend.EntryConfig{Next: durable.Passer(ln)})
-	if gate := l4passthrough.Pausing(entry); gate != nil {
-		durable.LimitBy(ln, gate)
-	}
+	durable.LimitBy(ln, l4passthrough.Pausing(entry))
 	if durable.TakeBy(ln, entry.ServeOnShard) {
 		return &durableListener{ln, entry}
 	}

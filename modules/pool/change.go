@@ -90,7 +90,7 @@ func (b *backend) change(s *Server, c Change) ([]Changed, error) {
 			return why
 		})
 	}
-	return changes(before, s.values()), nil
+	return Differences(before, s.values()), nil
 }
 
 // values returns what a Change may change, with the names of Changed.
@@ -105,8 +105,8 @@ func (s *Server) values() []Changed {
 	}
 }
 
-// changes returns the values that differ.
-func changes(before, after []Changed) (changed []Changed) {
+// Differences returns the values that differ, of two lists with the same keys whose values are To.
+func Differences(before, after []Changed) (changed []Changed) {
 	for i, now := range after {
 		if was := before[i].To; was != now.To {
 			changed = append(changed, Changed{now.Key, was, now.To})
