@@ -57,6 +57,9 @@ func answer(t *testing.T, method, path, body string) *httptest.ResponseRecorder 
 	}
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	if w.Code == http.StatusOK {
+		checkSchema(t, method, path, w.Body.Bytes())
+	}
 	return w
 }
 

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lbadmin
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
+)
+
+var update = flag.Bool("update", false, "write docs/openapi.yaml")
+
+const openAPIFile = "../../docs/openapi.yaml"
+
+// operation describes a method of a route.
+type operation struct {
+	summary      string
+	body, answer any
+	parameters   []parameter
+}
+
+// parameter describes a query parameter.
+type parameter struct{ name, kind, text string }
+
+var sessionQuery = []parameter{
+	{"frontend", "string", "Those of a frontend."},
+	{"backend", "string", "Those of a backend."},
+	{"server", "string", "Those of the servers of that name; with backend, of one."},
+	{"source", "string", "Those of an address, or of a network such as 192.0.2.0/24."},
+	{"name", "string", "Those for a server name; *.DOMAIN stands for all names below a domain."},
+	{"older_than", "string", "Those that are at least that old, such as 5m."},
+	{"idle_for", "string", "Those without a byte for that long, such as 90s."},
+}
+
+var tableQuery = []parameter{
+	{"key", "string", "The entry of a key."},
+	{"data.VALUE.OPERATOR", "integer", "Entries whose VALUE (such as conn_rate) is eq, ne, lt, le, gt or ge a number. May be repeated."},
+}
+
+// operations are the methods of all routes.
+var operations = map[string]operation{
+	"GET overview":                          {summary: "Sums up the state of the process.", answer: Overview{}},
+	"GET process":                           {summary: "Describes the process.", answer: Process{}},
+	"GET overload":                          {summary: "Shows the stage of overload, and the resources that it depends on.", answer: limits.Report{}},
+	"GET frontends":                         {summary: "Shows all frontends, by name.", answer: map[string]Frontend{}},
+	"GET frontends/FRONTEND":                {summary: "Shows a frontend.", answer: Frontend{}},
+	"GET listeners":                         {summary: "Lists the listeners of all frontends.", answer: []Listener{}},
+	"GET names":                             {summary: "Lists the server names that clients ask for most.", answer: Names{}},
+	"GET backends":                          {summary: "Shows all backends, by name.", answer: Backends{}},
+	"GET backends/BACKEND":                  {summary: "Shows a backend.", answer: Backend{}},
+	"GET backends/BACKEND/servers/SERVER":   {summary: "Shows a server.", answer: Server{}},
+	"PATCH backends/BACKEND/servers/SERVER": {summary: "Changes a server, and shows it.", body: Change{}, answer: Server{}},
+	"GET sessions":                          {summary: "Counts the connections; with parameters, lists those that match all of them, the oldest first.", answer: Sessions{}, parameters: append([]parameter{{"limit", "integer", "The highest number to list, by default 100; 0: all."}}, sessionQuery...)},
+	"DELETE sessions":                       {summary: "Ends the connections that match all parameters, of which there must be one.", answer: Ended{}, parameters: sessionQuery},
+	"GET sessions/ID":                       {summary: "Shows a connection.", answer: Session{}},
+	"DELETE sessions/ID":                    {summary: "Ends a connection.", answer: Ended{}},
+	"GET tables":                            {summary: "Shows all stick tables, by name.", answer: map[string]Table{}},
+	"GET tables/TABLE":                      {summary: "Lists entries of a stick table.", answer: []stick.Entry{}, parameters: tableQuery},
+	"POST tables/TABLE":                     {summary: "Sets values of an entry, which is created if necessary, and shows it.", body: Set{}, answer: []stick.Entry{}},
+	"DELETE tables/TABLE":                   {summary: "Clears entries of a stick table.", answer: Cleared{}, parameters: tableQuery},
+}
+
+// TestOpenAPI compares docs/openapi.yaml with the routes and the types of their answers.
+func TestOpenAPI(t *testing.T) {
+	methods := make(map[string]bool)
+	for _, r := range routes {
+		for m := range r.methods {
+			methods[m+" "+r.path] = true
+		}
+	}
+	for name := range operations {
+		if !methods[name] {
+			t.Errorf("%s is described, but not a route", name)
+		}
+	}
+	for name := range methods {
+		if _, ok := operations[name]; !ok {
+			t.Errorf("%s is not described", name)
+		}
+	}
+	want, err := yaml.Marshal(newDocument(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append([]byte("# Written by go test ./modules/lbadmin -update, from the types of that package.\n"), want...)
+	if *update {
+		if err := os.WriteFile(openAPIFile, want, 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(openAPIFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s is out of date: run go test ./modules/lbadmin -update", path.Base(openAPIFile))
+	}
+	loaded, err := openapi3.NewLoader().LoadFromData(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := loaded.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+type object = map[string]any
+
+func ref(kind, name string) object { return object{"$ref": "#/components/" + kind + "/" + name} }
+
+func newDocument(t *testing.T) object {
+	s := &schemas{comments: readComments(t, ".", "../limits", "../stick"), all: object{"Error": object{
+		"type": "object", "required": []string{"error"}, "properties": object{"error": object{"type": "string", "description": "What is wrong, and what was expected."}},
+	}}}
+	paths := make(object)
+	for _, r := range routes {
+		item := make(object)
+		for _, p := range pathParameters(r.path) {
+			list, _ := item["parameters"].([]any)
+			item["parameters"] = append(list, object{"name": p, "in": "path", "required": true, "schema": object{"type": "string"}})
+		}
+		for m := range r.methods {
+			item[strings.ToLower(m)] = s.operation(operations[m+" "+r.path])
+		}
+		paths[prefix+templated(r.path)] = item
+	}
+	return object{
+		"openapi": "3.0.3",
+		"info":    object{"title": "caddy-passthrough", "version": "1", "description": "The state of the load balancer, and changes at run time: routes of Caddy's admin endpoint."},
+		"servers": []any{object{"url": "http://localhost:2019"}},
+		"paths":   paths,
+		"components": object{"schemas": s.all, "responses": object{"Error": object{
+			"description": "Refused: 400 for wrong input, 404 for an unknown name, 409 if the state does not allow the change, 413 for a body of more than 4 KiB.",
+			"content":     jsonOf(ref("schemas", "Error")),
+		}}},
+	}
+}
+
+func jsonOf(schema object) object { return object{"application/json": object{"schema": schema}} }
+
+// pathParameters returns the names in a path.
+func pathParameters(path string) (names []string) {
+	for word := range strings.SplitSeq(path, "/") {
+		if word == strings.ToUpper(word) {
+			names = append(names, word)
+		}
+	}
+	return names
+}
+
+// templated writes the names in a path as {NAME}.
+func templated(path string) string {
+	words := strings.Split(path, "/")
+	for i, word := range words {
+		if word == strings.ToUpper(word) {
+			words[i] = "{" + word + "}"
+		}
+	}
+	return strings.Join(words, "/")
+}
+
+func (s *schemas) operation(o operation) object {
+	out := object{"summary": o.summary, "responses": object{
+		"200":     object{"description": "Done.", "content": jsonOf(s.of(reflect.TypeOf(o.answer)))},
+		"default": ref("responses", "Error"),
+	}}
+	if o.body != nil {
+		out["requestBody"] = object{"required": true, "content": jsonOf(s.of(reflect.TypeOf(o.body)))}
+	}
+	for _, p := range o.parameters {
+		list, _ := out["parameters"].([]any)
+		out["parameters"] = append(list, object{"name": p.name, "in": "query", "description": p.text, "schema": object{"type": p.kind}})
+	}
+	return out
+}
+
+var document = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromFile(openAPIFile) })
+
+// checkSchema compares an answer with docs/openapi.yaml.
+func checkSchema(t *testing.T, method, target string, body []byte) {
+	t.Helper()
+	d, err := document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	escaped, _, _ := strings.Cut(target, "?")
+	r, _, err := find(escaped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		t.Fatalf("%s %s: %v", method, target, err)
+	}
+	schema := d.Paths.Value(prefix + templated(r.path)).GetOperation(method).Responses.Value("200").Value.Content["application/json"].Schema.Value
+	if err := schema.VisitJSON(value); err != nil {
+		t.Errorf("%s %s: %v", method, target, err)
+	}
+}
