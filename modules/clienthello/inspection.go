@@ -129,6 +129,10 @@ func (i *Inspection) Err() error {
 	return i.detail
 }
 
+// Parsed returns the number of bytes that the parser has got past. A fault is in what follows, or
+// in the message that ends there.
+func (i *Inspection) Parsed() int { return i.position }
+
 // Bytes returns all bytes received so far, unchanged, including those after the hello. It must not
 // be modified, and is valid until the next call of Space, Feed or Release.
 func (i *Inspection) Bytes() []byte {

@@ -20,6 +20,11 @@ func ParseServer(b []byte) (version uint16, alert uint8) {
 	return 0, 0
 }
 
+// IsRecord reports whether bytes can be the beginning of a TLS record.
+func IsRecord(b []byte) bool {
+	return len(b) > 0 && b[0] >= 20 && b[0] <= 24 && (len(b) == 1 || b[1] == 3)
+}
+
 // serverVersion returns the version in the body of a ServerHello: that of the extension
 // supported_versions, or else its own.
 func serverVersion(b []byte) uint16 {

@@ -99,6 +99,7 @@ func (c *connection) end(e *ending) {
 	if c.f.Log != nil {
 		c.noteEnd()
 	}
+	c.capture(e)
 	read := c.bytesRead()
 	next := c.nextConn(e)
 	last := c.finalAlert(e)

@@ -18,6 +18,7 @@ type endCounts struct {
 	maxConnRate        highest                       // of accepts, when it was read
 	by                 [tcplog.EndCount]atomic.Int64 // those that have ended, by how
 	tally              tally.Split[Tally]
+	captured           capture
 }
 
 // keptFrontends is the number of frontends whose counts are kept although no configuration has them

@@ -57,8 +57,10 @@ func (c *connection) takeHeader(b []byte) *ending {
 			c.withoutHeader(b[used:])
 			return nil
 		}
+		c.captureBytes(err, used, append(c.header.reader.Buffered(), b[used:]...))
 		return c.endBeforeData(tcplog.HeaderMissing, fmt.Errorf("%w, which accept_proxy requires of %s", err, l4acl.Addresses(c.Conn).Source.Addr()))
 	case err != nil:
+		c.captureBytes(err, 0, append(c.header.reader.Buffered(), b...))
 		return c.endBeforeData(tcplog.HeaderInvalid, err)
 	case h == nil:
 		return nil

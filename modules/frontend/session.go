@@ -41,6 +41,7 @@ type sessionConfig struct {
 	frontend, backend string
 	feconn, beconn    *connCount
 	ends              *endCounts
+	answers           *capture
 	traffic           *tally.Split[pool.BackendTraffic]
 	log               *tcplog.Log
 	options           relay.Options
@@ -63,7 +64,7 @@ func (f *Frontend) sessionConfigFor(b *balancer.Backend, h *holds) *sessionConfi
 		return known.(*sessionConfig)
 	}
 	known, _ := configs.LoadOrStore(b, &sessionConfig{
-		frontend: f.Name, backend: b.Name(), ends: f.ends, feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()), holds: h, traffic: b.Traffic(),
+		frontend: f.Name, backend: b.Name(), ends: f.ends, feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()), answers: answerCaptures.getOrCreate(b.Name()), holds: h, traffic: b.Traffic(),
 		log: f.log, options: f.relayOptions(b), headers: b.Headers(),
 	})
 	return known.(*sessionConfig)
@@ -135,6 +136,9 @@ func (s *session) AnsweredWith(first []byte) {
 	packed[6], packed[7] = byte(version), alert // the high byte of TLS versions is 3
 	accepted, record := cutAccepted(packed)
 	facts := tcplog.Packed(record).Facts()
+	if facts.Outcome == clienthello.Found && (alert != 0 || !clienthello.IsRecord(first)) {
+		s.captureAnswer(first, alert)
+	}
 	if facts.HelloWait < 0 || facts.Connect < 0 {
 		return
 	}

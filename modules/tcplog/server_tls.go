@@ -27,15 +27,18 @@ func (r *Record) serverVersion() string {
 
 // serverAlert returns the alert in the log: its number and its name.
 func (r *Record) serverAlert() string {
-	_, alert, refused := r.ServerTLS()
-	switch name := alertNames[alert]; {
-	case !refused:
-		return ""
-	case name == "":
-		return strconv.Itoa(int(alert))
-	default:
+	if _, alert, refused := r.ServerTLS(); refused {
+		return AlertName(alert)
+	}
+	return ""
+}
+
+// AlertName returns the number and the name of a TLS alert.
+func AlertName(alert uint8) string {
+	if name := alertNames[alert]; name != "" {
 		return strconv.Itoa(int(alert)) + " " + name
 	}
+	return strconv.Itoa(int(alert))
 }
 
 // alertNames are the names of TLS alerts (RFC 8446, and those of earlier versions that servers
