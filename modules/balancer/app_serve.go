@@ -37,6 +37,7 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 		}()
 	case "stopping":
 		lifecycle.BeginShutdown()
+		rememberStop()
 		if next := started.Load(); next != a {
 			if config, ok := lifecycle.ConfigOf(next.ctx); ok && config.Running() {
 				next.serve()
@@ -52,6 +53,9 @@ func (a *App) serve() {
 	a.starting.Lock() // both the event and the end of the configuration before may call it
 	defer a.starting.Unlock()
 	before := serving.Swap(a)
+	if before != a {
+		a.rememberLoad(before)
+	}
 	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
 	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
 	for _, t := range a.StickTables {

@@ -31,7 +31,7 @@ var eventLines = map[pool.EventKind]eventLine{
 	pool.AgentChanged:      {"agent", zapcore.InfoLevel},
 }
 
-// logEvents returns a function that logs the events of the backend.
+// logEvents returns a function that logs the events of the backend, and remembers its transitions.
 func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 	logged := make(map[string]bool)
 	for _, s := range b.Servers {
@@ -41,6 +41,7 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 	draining := make(map[string]bool) // calls come one at a time
 	return func(e pool.Event) {
 		line := &stateLine{Event: e, logsChecks: logged[e.Server], stopping: draining[e.Server]}
+		line.remember()
 		draining[e.Server] = e.Admin == pool.Drain
 		how := eventLines[e.Kind]
 		switch {

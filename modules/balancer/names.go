@@ -4,10 +4,12 @@ package balancer
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
@@ -16,20 +18,27 @@ func init() {
 	resolve.Servers.Notify = func(c resolve.Change) { logName(caddy.Log().Named("passthrough"), c) }
 }
 
-// logName logs a change of a host name's addresses.
+// logName logs and remembers a change of a host name's addresses.
 func logName(log *zap.Logger, c resolve.Change) {
 	log = log.With(zap.String("host", c.Host), zap.Stringers("addresses", c.After))
 	unresolved, _ := errors.AsType[*resolve.Error](c.Err)
+	kind, message := events.NameFailed, ""
 	switch {
 	case c.Err != nil && len(c.After) == 0:
-		log.Error("host name has no addresses", zap.Error(c.Err))
+		message = "host name has no addresses"
+		log.Error(message, zap.Error(c.Err))
 	case unresolved != nil && unresolved.NotFound():
-		log.Warn("host name not found in DNS: keeping its addresses for half a minute", zap.Error(c.Err))
+		message = "host name not found in DNS: keeping its addresses for half a minute"
+		log.Warn(message, zap.Error(c.Err))
 	case c.Err != nil:
-		log.Warn("resolving a host name failed: keeping its last addresses", zap.Error(c.Err))
+		message = "resolving a host name failed: keeping its last addresses"
+		log.Warn(message, zap.Error(c.Err))
 	case c.Moved():
-		log.Info("addresses of a host name changed", zap.Stringers("before", c.Before))
+		kind, message = events.NameChanged, "addresses of a host name changed"
+		log.Info(message, zap.Stringers("before", c.Before))
 	default:
-		log.Info("host name resolves again")
+		kind, message = events.NameChanged, "host name resolves again"
+		log.Info(message)
 	}
+	events.Process.Add(events.Event{Kind: kind, Text: fmt.Sprintf("%s: %s %v", message, c.Host, c.After)})
 }

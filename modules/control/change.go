@@ -3,9 +3,12 @@
 package control
 
 import (
+	"fmt"
+
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -28,8 +31,9 @@ type RuntimeChange struct {
 	pool.Changed
 }
 
-// report logs a change.
+// report logs and remembers a change.
 func report(c RuntimeChange) {
+	events.Process.Add(events.Event{Kind: events.Changed, Text: c.text(), By: string(c.By), Frontend: c.Frontend, Backend: c.Backend, Server: c.Server})
 	fields := []zap.Field{zap.String("by", string(c.By))}
 	for _, name := range [...]struct{ key, value string }{{"frontend", c.Frontend}, {"backend", c.Backend}, {"server", c.Server}} {
 		if name.value != "" {
@@ -38,4 +42,18 @@ func report(c RuntimeChange) {
 	}
 	fields = append(fields, zap.String("value", c.Key), zap.String("from", c.From), zap.String("to", c.To))
 	caddy.Log().Named("passthrough").Info("changed at run time", fields...)
+}
+
+// text describes the change for people.
+func (c RuntimeChange) text() string {
+	what := "the process"
+	switch {
+	case c.Frontend != "":
+		what = "frontend " + c.Frontend
+	case c.Server != "":
+		what = "server " + c.Backend + "/" + c.Server
+	case c.Backend != "":
+		what = "backend " + c.Backend
+	}
+	return fmt.Sprintf("%s: %s changed from %q to %q", what, c.Key, c.From, c.To)
 }

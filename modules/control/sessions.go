@@ -3,6 +3,9 @@
 package control
 
 import (
+	"fmt"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
 
@@ -31,6 +34,7 @@ func EndSession(id uint64) error {
 	if !frontend.EndLiveOf(id) {
 		return errNoSession(id)
 	}
+	events.Process.Add(events.Event{Kind: events.SessionsEnded, Text: fmt.Sprintf("session %d ended by the operator", id)})
 	return nil
 }
 
@@ -50,5 +54,9 @@ func EndSessions(f SessionFilter) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return frontend.EndLive(f), nil
+	n = frontend.EndLive(f)
+	if n > 0 {
+		events.Process.Add(events.Event{Kind: events.SessionsEnded, Text: fmt.Sprintf("sessions ended by the operator: %d", n), Frontend: f.Frontend, Backend: f.Backend, Server: f.Server})
+	}
+	return n, nil
 }
