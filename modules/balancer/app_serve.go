@@ -48,6 +48,14 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 	return nil
 }
 
+// PolicyOf returns the name of the policy of a backend of the configuration that serves, or "".
+func PolicyOf(backend string) string {
+	if b := serving.Load().backend(backend); b != nil {
+		return b.policy
+	}
+	return ""
+}
+
 // serve makes this configuration the active one. It is idempotent.
 func (a *App) serve() {
 	a.starting.Lock() // both the event and the end of the configuration before may call it

@@ -135,6 +135,7 @@ type Backend struct {
 	Origin options.Origin `json:"origin,omitempty"`
 
 	name    string
+	policy  string // its module name
 	pool    *pool.Pool
 	sockets map[string]*relay.SocketOptions // by the server's name; nil: none
 	headers map[string]*ProxyHeader         // by the server's name; nil: no server gets one

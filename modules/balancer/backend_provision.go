@@ -118,6 +118,7 @@ func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {
 	if !ok {
 		return nil, fmt.Errorf("balance policy %q (%T) does not implement pool.Policy", inline.Policy, mod)
 	}
+	b.policy = inline.Policy
 	return policy, nil
 }
 

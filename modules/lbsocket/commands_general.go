@@ -5,11 +5,11 @@ package lbsocket
 import (
 	"errors"
 	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/statfields"
 )
 
 // generalCommands are about the connection, or about the process.
@@ -107,21 +107,6 @@ func showSockets(r *request) error {
 }
 
 func showVersion(r *request) error {
-	r.print(version(), "\n")
+	r.print(statfields.Version(), "\n")
 	return nil
-}
-
-// version returns the version of this module, or of the program.
-func version() string {
-	const module = "github.com/caddy-passthrough/caddy-passthrough"
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, dep := range build.Deps {
-		if dep.Path == module {
-			return dep.Version
-		}
-	}
-	return build.Main.Version
 }

@@ -2,11 +2,20 @@
 
 package lbsocket
 
-import "github.com/caddy-passthrough/caddy-passthrough/modules/control"
+import (
+	"errors"
+	"slices"
+	"strconv"
 
-// statCommands show the state of frontends, backends and servers.
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/statfields"
+)
+
+// statCommands show the state of frontends, backends and servers, and of the process.
 var statCommands = []command{
 	{words: "show backend", help: "list backends in the current running config", run: showBackend},
+	{words: "show info", args: "[json|typed]", help: "report information about the running process", run: showInfo},
+	{words: "show stat", args: "[json|no-maint|typed|up]*", help: "report counters for each proxy and server", run: showStat},
 }
 
 func showBackend(r *request) error {
@@ -14,5 +23,60 @@ func showBackend(r *request) error {
 	for _, b := range control.Backends() {
 		r.print(b.Name, "\n")
 	}
+	return nil
+}
+
+func showInfo(r *request) error {
+	switch {
+	case slices.Contains(r.args, "json"):
+		statfields.WriteInfoJSON(r.out)
+	case slices.Contains(r.args, "typed"):
+		statfields.WriteInfoTyped(r.out)
+	default:
+		statfields.WriteInfo(r.out)
+	}
+	return nil
+}
+
+// showStat shows all rows, or those of a section, a type and a server: show stat WEB 4 -1.
+func showStat(r *request) error {
+	q := statfields.Query{
+		Kinds: statfields.All, ID: -1, Addresses: r.level >= Operator,
+		NoMaint: slices.Contains(r.args, "no-maint"), Up: slices.Contains(r.args, "up"),
+	}
+	if len(r.args) >= 3 && !isFlag(r.args[0]) {
+		if err := selectStat(&q, r.args); err != nil {
+			return err
+		}
+	}
+	rows := statfields.Stat(q)
+	switch {
+	case slices.Contains(r.args, "json"):
+		statfields.WriteJSON(r.out, rows)
+	case slices.Contains(r.args, "typed"):
+		statfields.WriteTyped(r.out, rows)
+	default:
+		statfields.WriteCSV(r.out, rows)
+	}
+	return nil
+}
+
+func isFlag(word string) bool {
+	return slices.Contains([]string{"json", "typed", "desc", "no-maint", "up"}, word)
+}
+
+// selectStat sets the section, the types and the server or listener of a query. Words that are no
+// numbers count as 0, as in HAProxy, and -1 selects all.
+func selectStat(q *statfields.Query, args []string) error {
+	if n, err := strconv.Atoi(args[0]); err == nil {
+		q.Proxy = n
+	} else if id, ok := statfields.ProxyID(args[0]); ok {
+		q.Proxy = id
+	} else {
+		return errors.New("No such proxy.")
+	}
+	kinds, _ := strconv.Atoi(args[1])
+	q.Kinds = statfields.Mask(kinds)
+	q.ID, _ = strconv.Atoi(args[2])
 	return nil
 }

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package statfields
+
+import (
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// Kind is the kind of object that a row is about, with HAProxy's number.
+type Kind uint8
+
+// The kinds.
+const (
+	Frontend Kind = iota
+	Backend
+	Server
+	Listener
+)
+
+// objects are HAProxy's names of the kinds.
+var objects = []string{"Frontend", "Backend", "Server", "Listener"}
+
+// Mask selects kinds: 1 frontends, 2 backends, 4 servers, 8 listeners. It is the type of show stat.
+type Mask int
+
+// All selects all kinds.
+const All Mask = -1
+
+func (m Mask) has(k Kind) bool { return m&(1<<k) != 0 }
+
+// Row holds the fields of a frontend, listener, server or backend, in the order of StatFields.
+type Row struct {
+	Kind Kind
+	// Proxy and ID are the numbers of the section, and of the server or listener in it.
+	Proxy, ID int
+	Values    []Value
+}
+
+// Query selects rows. The zero value selects none.
+type Query struct {
+	// Proxy is the number of a section; 0 or less: all.
+	Proxy int
+	// Kinds selects the kinds. Listeners are not among All, as in HAProxy without option socket-stats.
+	Kinds Mask
+	// ID is the number of a server or listener, 0 for a frontend or backend; below 0: all.
+	ID int
+	// NoMaint leaves out servers in maintenance, Up those that are not up.
+	NoMaint, Up bool
+	// Addresses includes addresses and policies, which HAProxy shows from level operator.
+	Addresses bool
+}
+
+// section is a frontend, a backend, or both of one name: HAProxy's listen.
+type section struct {
+	name     string
+	id       int
+	frontend *control.Frontend
+	backend  *control.Backend
+}
+
+// sections returns the frontends and backends, numbered as HAProxy numbers the sections of a file
+// with a stats socket: from 2. They are in the order of their names.
+func sections() []section { return merge(control.Frontends(), control.Backends()) }
+
+// merge joins two lists that are sorted by name.
+func merge(frontends []control.Frontend, backends []control.Backend) (all []section) {
+	for len(frontends)+len(backends) > 0 {
+		s := section{id: len(all) + 2}
+		if len(backends) == 0 || len(frontends) > 0 && frontends[0].Name <= backends[0].Name {
+			s.frontend, s.name = &frontends[0], frontends[0].Name
+			frontends = frontends[1:]
+		}
+		if len(backends) > 0 && (s.frontend == nil || backends[0].Name == s.name) {
+			s.backend, s.name = &backends[0], backends[0].Name
+			backends = backends[1:]
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// ProxyID returns the number of a section, or false if no section has the name.
+func ProxyID(name string) (int, bool) {
+	for _, s := range sections() {
+		if s.name == name {
+			return s.id, true
+		}
+	}
+	return 0, false
+}
+
+// source holds everything that fields are computed from. Members for other kinds are nil.
+type source struct {
+	*section
+	Query
+	listener *frontend.ListenerMetrics
+	server   *pool.ServerStatus
+	checked  *pool.ServerStatus // the server, or the one that it tracks
+	number   int                // of the server or listener
+}
+
+// Stat returns the rows of show stat.
+func Stat(q Query) (rows []Row) {
+	all := sections()
+	servers := serversByName(all)
+	for i := range all {
+		s := &all[i]
+		if q.Proxy > 0 && s.id != q.Proxy {
+			continue
+		}
+		rows = append(rows, s.rows(q, servers)...)
+	}
+	return rows
+}
+
+// serversByName returns all servers, for those that track them.
+func serversByName(all []section) map[pool.Ref]*pool.ServerStatus {
+	servers := make(map[pool.Ref]*pool.ServerStatus)
+	for _, s := range all {
+		if s.backend == nil {
+			continue
+		}
+		for i := range s.backend.Servers {
+			servers[pool.Ref{Backend: s.name, Server: s.backend.Servers[i].Name}] = &s.backend.Servers[i]
+		}
+	}
+	return servers
+}
+
+// rows returns the rows of a section.
+func (s *section) rows(q Query, servers map[pool.Ref]*pool.ServerStatus) (rows []Row) {
+	add := func(k Kind, of source) {
+		if q.Kinds.has(k) && (q.ID < 0 || q.ID == of.number) {
+			rows = append(rows, Row{k, s.id, of.number, of.values(k)})
+		}
+	}
+	if s.frontend != nil {
+		add(Frontend, source{section: s, Query: q})
+		for i := range s.frontend.Listeners {
+			if l := &s.frontend.Listeners[i]; q.Kinds != All {
+				add(Listener, source{section: s, Query: q, listener: l, number: l.Number})
+			}
+		}
+	}
+	if s.backend == nil {
+		return rows
+	}
+	for i := range s.backend.Servers {
+		of := source{section: s, Query: q, server: &s.backend.Servers[i], number: numberOf(s.backend.Servers, i)}
+		of.checked = tracked(of.server, servers)
+		if !q.hides(of.server) {
+			add(Server, of)
+		}
+	}
+	add(Backend, source{section: s, Query: q})
+	return rows
+}
+
+// numberOf returns HAProxy's number of a server.
+func numberOf(servers []pool.ServerStatus, i int) int {
+	if id := servers[i].ID; id > 0 {
+		return id
+	}
+	return i + 1
+}
+
+// tracked returns the server whose health a server has.
+func tracked(s *pool.ServerStatus, servers map[pool.Ref]*pool.ServerStatus) *pool.ServerStatus {
+	for range len(servers) {
+		next := servers[s.Track]
+		if s.Track == (pool.Ref{}) || next == nil {
+			break
+		}
+		s = next
+	}
+	return s
+}
+
+func (q *Query) hides(s *pool.ServerStatus) bool {
+	maint := s.Admin == pool.Maint
+	return q.NoMaint && maint || q.Up && (maint || s.Down)
+}
+
+// values returns the values of all fields.
+func (s *source) values(k Kind) []Value {
+	values := make([]Value, len(StatFields))
+	for i := range StatFields {
+		if f := StatFields[i].of[k]; f != nil {
+			values[i] = f(s)
+		}
+	}
+	return values
+}
