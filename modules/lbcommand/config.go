@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
 
 // configCommands returns the commands about configurations.
@@ -75,17 +77,17 @@ func (c *commands) printChanges(all []change) error {
 	if c.json {
 		return json.NewEncoder(c.out).Encode(all)
 	}
-	s := newScreen(c.out)
+	s := texttable.NewScreen(c.out)
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(s, "nothing changes")
 		return err
 	}
 	for _, v := range all {
-		if _, err := fmt.Fprintln(s, s.paint(v.String(), changeColours[v.Change])); err != nil {
+		if _, err := fmt.Fprintln(s, s.Paint(v.String(), changeColours[v.Change])); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-var changeColours = map[string]colour{added: green, removed: red, changed: yellow}
+var changeColours = map[string]texttable.Colour{added: texttable.Green, removed: texttable.Red, changed: texttable.Yellow}

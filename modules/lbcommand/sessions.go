@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
 
 // sessionFlags select sessions.
@@ -84,18 +85,18 @@ func (c *commands) sessionsCommand() *cobra.Command {
 }
 
 func (c *commands) printSessions(list lbadmin.Sessions) error {
-	t := table{columns: []column{
-		{title: "ID", right: true}, {title: "STAGE", rank: 2}, {title: "CLIENT"}, {title: "FRONTEND", rank: 3}, {title: "SERVER"}, {title: "AGE", right: true},
-		{title: "IDLE", right: true, rank: 1}, {title: "IN", right: true, rank: 4}, {title: "OUT", right: true, rank: 4}, {title: "NAME", rank: 5},
+	t := texttable.Table{Columns: []texttable.Column{
+		{Title: "ID", Right: true}, {Title: "STAGE", Rank: 2}, {Title: "CLIENT"}, {Title: "FRONTEND", Rank: 3}, {Title: "SERVER"}, {Title: "AGE", Right: true},
+		{Title: "IDLE", Right: true, Rank: 1}, {Title: "IN", Right: true, Rank: 4}, {Title: "OUT", Right: true, Rank: 4}, {Title: "NAME", Rank: 5},
 	}}
 	for _, s := range list.Sessions {
 		server := s.Backend
 		if s.Server != "" {
 			server += "/" + s.Server
 		}
-		t.add(s.ID, s.Stage, s.Client, s.Frontend, server, seconds(s.Age), seconds(s.Idle), bytesText(s.BytesIn), bytesText(s.BytesOut), s.Name)
+		t.Add(s.ID, s.Stage, s.Client, s.Frontend, server, seconds(s.Age), seconds(s.Idle), texttable.Bytes(s.BytesIn), texttable.Bytes(s.BytesOut), s.Name)
 	}
-	if err := t.write(newScreen(c.out)); err != nil {
+	if err := t.Write(texttable.NewScreen(c.out)); err != nil {
 		return err
 	}
 	if list.Matching != nil && *list.Matching > len(list.Sessions) {
@@ -105,7 +106,7 @@ func (c *commands) printSessions(list lbadmin.Sessions) error {
 	return nil
 }
 
-func seconds(s float64) string { return age(time.Duration(s * float64(time.Second))) }
+func seconds(s float64) string { return texttable.Age(time.Duration(s * float64(time.Second))) }
 
 func (c *commands) killCommand() *cobra.Command {
 	var selected sessionFlags

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lbtop"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
 
 // showCommands returns the commands that change nothing.
@@ -25,6 +27,7 @@ func (c *commands) showCommands() []*cobra.Command {
 		c.command("backends", "Lists the backends", 0, 0, c.backends),
 		servers,
 		c.sessionsCommand(),
+		c.command("top", "Shows the load balancer live in the terminal", 0, 0, c.top),
 		c.command("names", "Lists the server names that clients ask for most", 0, 0, c.names),
 		c.command("tables [TABLE]", "Lists the stick tables, or the entries of one", 0, 1, c.tables),
 	}
@@ -34,25 +37,25 @@ func (c *commands) status(cmd *cobra.Command, _ []string) error {
 	down := false
 	err := show(cmd.Context(), c, "overview", func(o lbadmin.Overview) error {
 		down = o.Backends.Down > 0
-		s, p := newScreen(c.out), o.Process
-		state := s.paint("running", green)
+		s, p := texttable.NewScreen(c.out), o.Process
+		state := s.Paint("running", texttable.Green)
 		if p.Stopping {
-			state = s.paint("stopping", yellow)
+			state = s.Paint("stopping", texttable.Yellow)
 		}
-		_, err := fmt.Fprintf(s, "%s for %s, pid %d on %s, overload %s\n", state, age(time.Duration(p.Uptime)*time.Second), p.PID, p.Node, p.Overload)
+		_, err := fmt.Fprintf(s, "%s for %s, pid %d on %s, overload %s\n", state, texttable.Age(time.Duration(p.Uptime)*time.Second), p.PID, p.Node, p.Overload)
 		if err != nil {
 			return err
 		}
-		t := table{columns: []column{{}, {}}}
-		t.add("connections", fmt.Sprintf("%d (limit %s), %d in all", p.Connections, limitText(p.MaxConn), p.ConnectionsTotal))
-		t.add("sessions", fmt.Sprintf("%d/s, %d in all", o.Rate, o.SessionsTotal))
-		t.add("bytes", fmt.Sprintf("%s in, %s out", bytesText(o.BytesIn), bytesText(o.BytesOut)))
-		t.add("queue", o.Queue)
-		t.add("frontends", fmt.Sprintf("%d, %d open", o.Frontends.Total, o.Frontends.Open))
-		t.add("backends", cell{fmt.Sprintf("%d, %d down", o.Backends.Total, o.Backends.Down), redIf(down)})
+		t := texttable.Table{Columns: []texttable.Column{{}, {}}}
+		t.Add("connections", fmt.Sprintf("%d (limit %s), %d in all", p.Connections, texttable.Limit(p.MaxConn), p.ConnectionsTotal))
+		t.Add("sessions", fmt.Sprintf("%d/s, %d in all", o.Rate, o.SessionsTotal))
+		t.Add("bytes", fmt.Sprintf("%s in, %s out", texttable.Bytes(o.BytesIn), texttable.Bytes(o.BytesOut)))
+		t.Add("queue", o.Queue)
+		t.Add("frontends", fmt.Sprintf("%d, %d open", o.Frontends.Total, o.Frontends.Open))
+		t.Add("backends", texttable.Painted(fmt.Sprintf("%d, %d down", o.Backends.Total, o.Backends.Down), redIf(down)))
 		v := o.Servers
-		t.add("servers", cell{fmt.Sprintf("%d: %d up, %d down, %d drain, %d maint", v.Total, v.Up, v.Down, v.Drain, v.Maint), redIf(v.Down > 0)})
-		return t.writeRows(s)
+		t.Add("servers", texttable.Painted(fmt.Sprintf("%d: %d up, %d down, %d drain, %d maint", v.Total, v.Up, v.Down, v.Drain, v.Maint), redIf(v.Down > 0)))
+		return t.WriteRows(s)
 	})
 	if err == nil && down {
 		return &exit{exitNotYet, ""}
@@ -60,19 +63,19 @@ func (c *commands) status(cmd *cobra.Command, _ []string) error {
 	return err
 }
 
-func redIf(bad bool) colour {
+func redIf(bad bool) texttable.Colour {
 	if bad {
-		return red
+		return texttable.Red
 	}
 	return 0
 }
 
 func (c *commands) frontends(cmd *cobra.Command, _ []string) error {
 	return show(cmd.Context(), c, "frontends", func(all map[string]lbadmin.Frontend) error {
-		t := table{columns: []column{
-			{title: "FRONTEND"}, {title: "STATE"}, {title: "CONN", right: true}, {title: "MAX", right: true, rank: 5}, {title: "LIMIT", right: true, rank: 2},
-			{title: "RATE", right: true}, {title: "SESSIONS", right: true, rank: 1}, {title: "REFUSED", right: true, rank: 3},
-			{title: "IN", right: true, rank: 4}, {title: "OUT", right: true, rank: 4}, {title: "LISTENERS", rank: 6},
+		t := texttable.Table{Columns: []texttable.Column{
+			{Title: "FRONTEND"}, {Title: "STATE"}, {Title: "CONN", Right: true}, {Title: "MAX", Right: true, Rank: 5}, {Title: "LIMIT", Right: true, Rank: 2},
+			{Title: "RATE", Right: true}, {Title: "SESSIONS", Right: true, Rank: 1}, {Title: "REFUSED", Right: true, Rank: 3},
+			{Title: "IN", Right: true, Rank: 4}, {Title: "OUT", Right: true, Rank: 4}, {Title: "LISTENERS", Rank: 6},
 		}}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			f := all[name]
@@ -80,10 +83,10 @@ func (c *commands) frontends(cmd *cobra.Command, _ []string) error {
 			for _, l := range f.Listeners {
 				listeners = append(listeners, l.Name)
 			}
-			t.add(name, cell{f.State, stateColour(f.State)}, f.Connections, f.ConnectionsMax, limitText(f.MaxConn), f.Rate.Now, f.SessionsTotal,
-				refused(f), bytesText(f.BytesIn), bytesText(f.BytesOut), strings.Join(listeners, " "))
+			t.Add(name, texttable.Painted(f.State, lbtop.StateColour(f.State)), f.Connections, f.ConnectionsMax, texttable.Limit(f.MaxConn), f.Rate.Now, f.SessionsTotal,
+				refused(f), texttable.Bytes(f.BytesIn), texttable.Bytes(f.BytesOut), strings.Join(listeners, " "))
 		}
-		return t.write(newScreen(c.out))
+		return t.Write(texttable.NewScreen(c.out))
 	})
 }
 
@@ -100,10 +103,10 @@ func refused(f lbadmin.Frontend) (n int64) {
 
 func (c *commands) backends(cmd *cobra.Command, _ []string) error {
 	return show(cmd.Context(), c, "backends", func(all lbadmin.Backends) error {
-		t := table{columns: []column{
-			{title: "BACKEND"}, {title: "STATE"}, {title: "USABLE"}, {title: "CONN", right: true}, {title: "QUEUE", right: true}, {title: "RATE", right: true},
-			{title: "SESSIONS", right: true, rank: 1}, {title: "ERRORS", right: true, rank: 2}, {title: "RETRIES", right: true, rank: 3},
-			{title: "IN", right: true, rank: 4}, {title: "OUT", right: true, rank: 4}, {title: "LAST", right: true, rank: 5},
+		t := texttable.Table{Columns: []texttable.Column{
+			{Title: "BACKEND"}, {Title: "STATE"}, {Title: "USABLE"}, {Title: "CONN", Right: true}, {Title: "QUEUE", Right: true}, {Title: "RATE", Right: true},
+			{Title: "SESSIONS", Right: true, Rank: 1}, {Title: "ERRORS", Right: true, Rank: 2}, {Title: "RETRIES", Right: true, Rank: 3},
+			{Title: "IN", Right: true, Rank: 4}, {Title: "OUT", Right: true, Rank: 4}, {Title: "LAST", Right: true, Rank: 5},
 		}}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			b := all[name]
@@ -111,44 +114,11 @@ func (c *commands) backends(cmd *cobra.Command, _ []string) error {
 			if b.Down {
 				state = "down"
 			}
-			t.add(name, cell{state, stateColour(state)}, fmt.Sprintf("%d/%d", b.ActiveServers+b.BackupServers, len(b.Servers)), b.Connections, b.Queue, b.Rate.Now,
-				b.SessionsTotal, b.ConnectErrors+b.ResponseErrors, b.Retries, bytesText(b.BytesIn), bytesText(b.BytesOut), sinceText(b.LastSession))
+			t.Add(name, texttable.Painted(state, lbtop.StateColour(state)), fmt.Sprintf("%d/%d", b.ActiveServers+b.BackupServers, len(b.Servers)), b.Connections, b.Queue, b.Rate.Now,
+				b.SessionsTotal, b.ConnectErrors+b.ResponseErrors, b.Retries, texttable.Bytes(b.BytesIn), texttable.Bytes(b.BytesOut), texttable.Since(b.LastSession))
 		}
-		return t.write(newScreen(c.out))
+		return t.Write(texttable.NewScreen(c.out))
 	})
-}
-
-// stateOf returns the state of a server in a word.
-func stateOf(s lbadmin.Server) string {
-	switch {
-	case s.Admin == "maint":
-		return "maint"
-	case s.Health == "down":
-		return "down"
-	case s.Admin == "drain":
-		return "drain"
-	case !s.Checked && s.Tracks == "":
-		return "no check"
-	default:
-		return "up"
-	}
-}
-
-func stateColour(state string) colour {
-	switch state {
-	case "up", "open":
-		return green
-	case "down":
-		return red
-	case "drain", "full":
-		return yellow
-	case "maint", "paused":
-		return blue
-	case "stopped":
-		return dim
-	default:
-		return 0
-	}
 }
 
 func (c *commands) servers(cmd *cobra.Command, args []string) error {
@@ -164,25 +134,25 @@ func (c *commands) servers(cmd *cobra.Command, args []string) error {
 }
 
 func (c *commands) printServers(all lbadmin.Backends) error {
-	t := table{columns: []column{
-		{title: "SERVER"}, {title: "STATE"}, {title: "SINCE", right: true, rank: 5}, {title: "WEIGHT", right: true, rank: 2}, {title: "SESS", right: true}, {title: "MAXCONN", right: true, rank: 6},
-		{title: "QUEUE", right: true, rank: 1}, {title: "RATE", right: true, rank: 3}, {title: "ERRORS", right: true, rank: 4}, {title: "DOWNS", right: true, rank: 7},
-		{title: "IN", right: true, rank: 8}, {title: "OUT", right: true, rank: 8}, {title: "CHECK", rank: 9}, {title: "ADDRESS", rank: 10},
+	t := texttable.Table{Columns: []texttable.Column{
+		{Title: "SERVER"}, {Title: "STATE"}, {Title: "SINCE", Right: true, Rank: 5}, {Title: "WEIGHT", Right: true, Rank: 2}, {Title: "SESS", Right: true}, {Title: "MAXCONN", Right: true, Rank: 6},
+		{Title: "QUEUE", Right: true, Rank: 1}, {Title: "RATE", Right: true, Rank: 3}, {Title: "ERRORS", Right: true, Rank: 4}, {Title: "DOWNS", Right: true, Rank: 7},
+		{Title: "IN", Right: true, Rank: 8}, {Title: "OUT", Right: true, Rank: 8}, {Title: "CHECK", Rank: 9}, {Title: "ADDRESS", Rank: 10},
 	}}
 	for _, backend := range slices.Sorted(maps.Keys(all)) {
 		servers := all[backend].Servers
 		for _, name := range slices.Sorted(maps.Keys(servers)) {
 			s := servers[name]
-			state := stateOf(s)
+			state := lbtop.StateOf(s)
 			weight := fmt.Sprint(s.Weight)
 			if s.Backup {
 				weight += " backup"
 			}
-			t.add(backend+"/"+name, cell{state, stateColour(state)}, age(time.Since(s.Since)), weight, s.Sessions, limitText(s.MaxConn), s.Queue, s.Rate.Now,
-				s.ConnectErrors+s.ResponseErrors, s.Downs, bytesText(s.BytesIn), bytesText(s.BytesOut), checkText(s.LastCheck), s.Address)
+			t.Add(backend+"/"+name, texttable.Painted(state, lbtop.StateColour(state)), texttable.Age(time.Since(s.Since)), weight, s.Sessions, texttable.Limit(s.MaxConn), s.Queue, s.Rate.Now,
+				s.ConnectErrors+s.ResponseErrors, s.Downs, texttable.Bytes(s.BytesIn), texttable.Bytes(s.BytesOut), checkText(s.LastCheck), s.Address)
 		}
 	}
-	return t.write(newScreen(c.out))
+	return t.Write(texttable.NewScreen(c.out))
 }
 
 // checkText returns the result of a check in short.
@@ -195,13 +165,13 @@ func checkText(k *lbadmin.Check) string {
 
 func (c *commands) names(cmd *cobra.Command, _ []string) error {
 	return show(cmd.Context(), c, "names", func(n lbadmin.Names) error {
-		t := table{columns: []column{{title: "CONNECTIONS", right: true}, {title: "NAME"}}}
+		t := texttable.Table{Columns: []texttable.Column{{Title: "CONNECTIONS", Right: true}, {Title: "NAME"}}}
 		for _, name := range n.Names {
-			t.add(name.Count, name.Name)
+			t.Add(name.Count, name.Name)
 		}
 		if n.Others > 0 {
-			t.add(n.Others, "(others)")
+			t.Add(n.Others, "(others)")
 		}
-		return t.write(newScreen(c.out))
+		return t.Write(texttable.NewScreen(c.out))
 	})
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lbtop"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
 
 // server shows one server.
@@ -22,25 +24,25 @@ func (c *commands) server(cmd *cobra.Command, name string) error {
 		return err
 	}
 	return show(cmd.Context(), c, path, func(s lbadmin.Server) error {
-		state := stateOf(s)
-		t := table{columns: []column{{}, {}}}
-		t.add("state", cell{fmt.Sprintf("%s since %s", state, sinceText(&s.Since)), stateColour(state)})
-		t.add("address", s.Address)
-		t.add("health", fmt.Sprintf("%s %s", s.Health, s.Counter))
-		t.add("weight", fmt.Sprintf("%d (configured %d, in effect %.1f)", s.Weight, s.ConfiguredWeight, s.EffectiveWeight))
-		t.add("sessions", fmt.Sprintf("%d (highest %d, limit %s), %d in all, last %s", s.Sessions, s.SessionsMax, limitText(s.MaxConn), s.SessionsTotal, agoText(s.LastSession)))
-		t.add("rate", fmt.Sprintf("%d/s (highest %d)", s.Rate.Now, s.Rate.Max))
-		t.add("queue", fmt.Sprintf("%d (highest %d, limit %s)", s.Queue, s.QueueMax, limitText(s.QueueLimit)))
-		t.add("bytes", fmt.Sprintf("%s in, %s out", bytesText(s.BytesIn), bytesText(s.BytesOut)))
-		t.add("errors", fmt.Sprintf("%d to connect, %d in sessions; %d clients and %d servers aborted", s.ConnectErrors, s.ResponseErrors, s.ClientAborts, s.ServerAborts))
-		t.add("retries", fmt.Sprintf("%d, %d redispatches", s.Retries, s.Redispatches))
-		t.add("times", fmt.Sprintf("queue %s, connect %s, total %s", timeText(s.Times.Queue), timeText(s.Times.Connect), timeText(s.Times.Total)))
-		t.add("downs", fmt.Sprintf("%d, for %.0f s", s.Downs, s.DownSeconds))
-		t.add("checks", fmt.Sprintf("%d passed, %d failed", s.Checks.Passed, s.Checks.Failed))
+		state := lbtop.StateOf(s)
+		t := texttable.Table{Columns: []texttable.Column{{}, {}}}
+		t.Add("state", texttable.Painted(fmt.Sprintf("%s since %s", state, texttable.Since(&s.Since)), lbtop.StateColour(state)))
+		t.Add("address", s.Address)
+		t.Add("health", fmt.Sprintf("%s %s", s.Health, s.Counter))
+		t.Add("weight", fmt.Sprintf("%d (configured %d, in effect %.1f)", s.Weight, s.ConfiguredWeight, s.EffectiveWeight))
+		t.Add("sessions", fmt.Sprintf("%d (highest %d, limit %s), %d in all, last %s", s.Sessions, s.SessionsMax, texttable.Limit(s.MaxConn), s.SessionsTotal, texttable.Ago(s.LastSession)))
+		t.Add("rate", fmt.Sprintf("%d/s (highest %d)", s.Rate.Now, s.Rate.Max))
+		t.Add("queue", fmt.Sprintf("%d (highest %d, limit %s)", s.Queue, s.QueueMax, texttable.Limit(s.QueueLimit)))
+		t.Add("bytes", fmt.Sprintf("%s in, %s out", texttable.Bytes(s.BytesIn), texttable.Bytes(s.BytesOut)))
+		t.Add("errors", fmt.Sprintf("%d to connect, %d in sessions; %d clients and %d servers aborted", s.ConnectErrors, s.ResponseErrors, s.ClientAborts, s.ServerAborts))
+		t.Add("retries", fmt.Sprintf("%d, %d redispatches", s.Retries, s.Redispatches))
+		t.Add("times", fmt.Sprintf("queue %s, connect %s, total %s", timeText(s.Times.Queue), timeText(s.Times.Connect), timeText(s.Times.Total)))
+		t.Add("downs", fmt.Sprintf("%d, for %.0f s", s.Downs, s.DownSeconds))
+		t.Add("checks", fmt.Sprintf("%d passed, %d failed", s.Checks.Passed, s.Checks.Failed))
 		if k := s.LastCheck; k != nil {
-			t.add("last check", strings.TrimSpace(fmt.Sprintf("%s (%s) in %.1f ms, %s %s", k.Code, k.Reason, k.Duration*1000, agoText(&k.At), k.Info)))
+			t.Add("last check", strings.TrimSpace(fmt.Sprintf("%s (%s) in %.1f ms, %s %s", k.Code, k.Reason, k.Duration*1000, texttable.Ago(&k.At), k.Info)))
 		}
-		return t.writeRows(newScreen(c.out))
+		return t.WriteRows(texttable.NewScreen(c.out))
 	})
 }
 
@@ -53,17 +55,17 @@ func (c *commands) tables(cmd *cobra.Command, args []string) error {
 		return show(cmd.Context(), c, "tables/"+url.PathEscape(args[0]), c.printEntries)
 	}
 	return show(cmd.Context(), c, "tables", func(all map[string]lbadmin.Table) error {
-		t := table{columns: []column{{title: "TABLE"}, {title: "TYPE"}, {title: "USED", right: true}, {title: "SIZE", right: true}, {title: "EXPIRE", right: true, rank: 2}, {title: "STORE", rank: 1}}}
+		t := texttable.Table{Columns: []texttable.Column{{Title: "TABLE"}, {Title: "TYPE"}, {Title: "USED", Right: true}, {Title: "SIZE", Right: true}, {Title: "EXPIRE", Right: true, Rank: 2}, {Title: "STORE", Rank: 1}}}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			e := all[name]
-			t.add(name, e.Type, e.Used, e.Size, fmt.Sprintf("%.0fs", e.Expire), strings.Join(e.Store, " "))
+			t.Add(name, e.Type, e.Used, e.Size, fmt.Sprintf("%.0fs", e.Expire), strings.Join(e.Store, " "))
 		}
-		return t.write(newScreen(c.out))
+		return t.Write(texttable.NewScreen(c.out))
 	})
 }
 
 func (c *commands) printEntries(all []stick.Entry) error {
-	t := table{columns: []column{{title: "KEY"}, {title: "EXPIRES", right: true}, {title: "SERVER"}, {title: "DATA"}}}
+	t := texttable.Table{Columns: []texttable.Column{{Title: "KEY"}, {Title: "EXPIRES", Right: true}, {Title: "SERVER"}, {Title: "DATA"}}}
 	for _, e := range all {
 		expires := "-"
 		if e.Expires != nil {
@@ -73,7 +75,7 @@ func (c *commands) printEntries(all []stick.Entry) error {
 		for _, name := range slices.Sorted(maps.Keys(e.Data)) {
 			data = append(data, fmt.Sprintf("%s=%d", name, e.Data[name]))
 		}
-		t.add(e.Key, expires, e.Server, strings.Join(data, " "))
+		t.Add(e.Key, expires, e.Server, strings.Join(data, " "))
 	}
-	return t.write(newScreen(c.out))
+	return t.Write(texttable.NewScreen(c.out))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package lbcommand
+package texttable
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// bytesText returns a number of bytes in a short form: 17, 1.2k, 34M.
-func bytesText(n int64) string {
+// Bytes returns a number of bytes in a short form: 17, 1.2k, 34M.
+func Bytes(n int64) string {
 	const units = "kMGTPE"
 	if n < 1000 {
 		return strconv.FormatInt(n, 10)
@@ -24,8 +24,8 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.0f%c", value, units[unit])
 }
 
-// age returns a duration by its two largest units: 42s, 3m20s, 5h2m, 9d4h.
-func age(d time.Duration) string {
+// Age returns a duration by its two largest units: 42s, 3m20s, 5h2m, 9d4h.
+func Age(d time.Duration) string {
 	s := int64(d / time.Second)
 	switch {
 	case s < 60:
@@ -39,26 +39,26 @@ func age(d time.Duration) string {
 	}
 }
 
-// sinceText returns the time since an event; "-" without one.
-func sinceText(at *time.Time) string {
+// Since returns the time since an event; "-" without one.
+func Since(at *time.Time) string {
 	if at == nil || at.IsZero() {
 		return "-"
 	}
-	return age(time.Since(*at))
+	return Age(time.Since(*at))
 }
 
-// limitText returns a limit, or "-" for none.
-func limitText[N int | int64](n N) string {
+// Limit returns a limit, or "-" for none.
+func Limit[N int | int64](n N) string {
 	if n == 0 {
 		return "-"
 	}
 	return strconv.FormatInt(int64(n), 10)
 }
 
-// agoText returns when an event was: "3m20s ago", or "never".
-func agoText(at *time.Time) string {
+// Ago returns when an event was: "3m20s ago", or "never".
+func Ago(at *time.Time) string {
 	if at == nil || at.IsZero() {
 		return "never"
 	}
-	return sinceText(at) + " ago"
+	return Since(at) + " ago"
 }
