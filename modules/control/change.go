@@ -24,10 +24,12 @@ const (
 )
 
 // RuntimeChange is a value that was changed at run time: of a server, a backend, a frontend, or of
-// the process, if all names are empty.
+// the process, if all names are empty; or the entries of a file of patterns or a map, or of a stick
+// table.
 type RuntimeChange struct {
-	By                        Origin
-	Backend, Server, Frontend string
+	By                              Origin
+	Backend, Server, Frontend, File string
+	Table                           string
 	pool.Changed
 }
 
@@ -35,7 +37,7 @@ type RuntimeChange struct {
 func report(c RuntimeChange) {
 	events.Process.Add(events.Event{Kind: events.Changed, Text: c.text(), By: string(c.By), Frontend: c.Frontend, Backend: c.Backend, Server: c.Server})
 	fields := []zap.Field{zap.String("by", string(c.By))}
-	for _, name := range [...]struct{ key, value string }{{"frontend", c.Frontend}, {"backend", c.Backend}, {"server", c.Server}} {
+	for _, name := range [...]struct{ key, value string }{{"frontend", c.Frontend}, {"backend", c.Backend}, {"server", c.Server}, {"file", c.File}, {"table", c.Table}} {
 		if name.value != "" {
 			fields = append(fields, zap.String(name.key, name.value))
 		}
@@ -48,6 +50,10 @@ func report(c RuntimeChange) {
 func (c RuntimeChange) text() string {
 	what := "the process"
 	switch {
+	case c.File != "":
+		return fmt.Sprintf("%s %s: %s", c.Key, c.File, c.To)
+	case c.Table != "":
+		return fmt.Sprintf("stick table %s: %s %s", c.Table, c.Key, c.To)
 	case c.Frontend != "":
 		what = "frontend " + c.Frontend
 	case c.Server != "":

@@ -4,14 +4,13 @@ package lbadmin
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
@@ -28,9 +27,9 @@ type Table struct {
 	Store   []string `json:"store"`
 }
 
-func newTable(t *tables.Table) Table {
+func newTable(t control.Table) Table {
 	c := t.Config()
-	out := Table{Type: c.Type.String(), Size: c.Size, Used: t.Len(), Expire: c.Expire.Seconds(), NoPurge: c.NoPurge, Store: []string{}}
+	out := Table{Type: c.Type.String(), Size: c.Size, Used: t.Used(), Expire: c.Expire.Seconds(), NoPurge: c.NoPurge, Store: []string{}}
 	for _, s := range c.Store {
 		out.Store = append(out.Store, s.String())
 	}
@@ -40,10 +39,8 @@ func newTable(t *tables.Table) Table {
 // newTables returns all tables by name.
 func newTables() map[string]Table {
 	all := make(map[string]Table)
-	for _, name := range balancer.StickTables().Names() {
-		if t := balancer.StickTables().Table(name); t != nil {
-			all[name] = newTable(t)
-		}
+	for _, t := range control.Tables() {
+		all[t.Name] = newTable(t)
 	}
 	return all
 }
@@ -56,13 +53,12 @@ type Cleared struct {
 }
 
 // tableOf returns the table of a path, and the filter of its query.
-func tableOf(r *request) (t *tables.Table, f stick.Filter, err error) {
-	name := r.names[0]
-	if t = balancer.StickTables().Table(name); t == nil {
-		return nil, f, unknown("stick table %q: no such table", name)
+func tableOf(r *request) (t control.Table, f stick.Filter, err error) {
+	if t, err = control.TableOf(r.names[0]); err != nil {
+		return t, f, err
 	}
 	if f, err = newFilter(t.Config(), r.URL.Query()); err != nil {
-		return nil, f, fmt.Errorf("stick table %q: %w", name, err)
+		return t, f, fmt.Errorf("stick table %q: %w", t.Name, err)
 	}
 	return t, f, nil
 }
@@ -81,7 +77,7 @@ func clearTable(r *request) (any, error) {
 		return nil, err
 	}
 	var c Cleared
-	c.Cleared, c.InUse = stick.Clear(t, f)
+	c.Cleared, c.InUse = t.Clear(control.ByAdmin, f)
 	return c, nil
 }
 
@@ -107,10 +103,10 @@ func newFilter(c tables.Config, query url.Values) (f stick.Filter, err error) {
 }
 
 // entries writes an array of entries, one at a time: there may be millions.
-func entries(t *tables.Table, f stick.Filter) stream {
+func entries(t control.Table, f stick.Filter) stream {
 	return func(w http.ResponseWriter) error {
 		separator := "["
-		for e := range stick.Entries(t, f) {
+		for e := range t.Entries(f) {
 			if _, err := io.WriteString(w, separator); err != nil {
 				return err // the client is gone
 			}
@@ -148,15 +144,8 @@ func setEntry(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = stick.Set(t, s.Key, s.Data, s.Server)
-	if err == nil {
-		err = f.Key(t.Config(), s.Key)
+	if err := t.Set(control.ByAdmin, s.Key, s.Data, s.Server); err != nil {
+		return nil, err
 	}
-	switch {
-	case errors.Is(err, stick.ErrFull):
-		return nil, apiError(http.StatusConflict, fmt.Errorf("stick table %q: %w", r.names[0], err))
-	case err != nil:
-		return nil, fmt.Errorf("stick table %q: %w", r.names[0], err)
-	}
-	return entries(t, f), nil
+	return entries(t, f), f.Key(t.Config(), s.Key)
 }
