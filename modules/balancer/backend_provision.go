@@ -72,8 +72,8 @@ func (b *Backend) poolConfig(policy pool.Policy, logger *zap.Logger) pool.Config
 	c := pool.Config{
 		Backend: b.name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
 		Redispatch: b.Redispatch.On && !b.Persist, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
-		RetryBudget: b.RetryBudget.config(),
-		Notify:      b.logEvents(logger.Named("backend").Named(b.name)),
+		RetryBudget: b.RetryBudget.config(), Adjust: b.adjust,
+		Notify: b.logEvents(logger.Named("backend").Named(b.name)),
 	}
 	for _, s := range b.Servers {
 		config := s.config()

@@ -163,7 +163,7 @@ func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	}
 	if agent := b.agentOf(s); agent != nil {
 		interval := cmp.Or(time.Duration(agent.Interval), DefaultInterval)
-		c.Agent = &pool.AgentCheck{Agent: agent.agent, Interval: interval, Target: b.withTimeouts(b.agentTarget(s, agent), interval)}
+		c.Agent = &pool.AgentCheck{Agent: agent.agent, Send: agent.Send, Interval: interval, Target: b.withTimeouts(b.agentTarget(s, agent), interval)}
 	}
 	return c
 }

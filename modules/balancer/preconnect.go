@@ -72,12 +72,17 @@ func (b *Backend) TakeReady(s *pool.Server) net.Conn {
 	if b.ready == nil {
 		return nil
 	}
-	return b.ready.keeper.Load().Take(s.Name)
+	keeper := b.ready.keeper.Load()
+	if keeper != nil && b.ready.addresses[s.Name] != s.Address { // it was changed at run time
+		return nil
+	}
+	return keeper.Take(s.Name)
 }
 
 // readyServers holds the connections of a backend that are ready, while its configuration serves.
 type readyServers struct {
-	keeper atomic.Pointer[preconnect.Keeper]
+	keeper    atomic.Pointer[preconnect.Keeper]
+	addresses map[string]string // by the server's name; written before keeper
 }
 
 // startPreconnect begins to keep connections ready. It takes over those that the same backend of
@@ -91,7 +96,9 @@ func (b *Backend) startPreconnect(before *Backend) {
 		old = before.ready.keeper.Load()
 	}
 	c := preconnect.Config{Count: b.Preconnect, MaxAge: cmp.Or(time.Duration(b.PreconnectMaxAge), DefaultPreconnectMaxAge)}
+	b.ready.addresses = make(map[string]string)
 	for _, s := range b.pool.Servers() {
+		b.ready.addresses[s.Name] = s.Address
 		c.Servers = append(c.Servers, b.preconnectTo(s))
 	}
 	b.ready.keeper.Store(preconnect.Start(c, old, func(server string) bool { return b.sameServer(before, server) }))
@@ -112,7 +119,13 @@ func (b *Backend) preconnectTo(s *pool.Server) preconnect.Server {
 	}
 	return preconnect.Server{
 		Name: s.Name,
-		Room: func() int { return b.pool.Room(s) },
+		Room: func() int {
+			now := b.pool.Server(s.Name)
+			if now == nil || now.Address != s.Address {
+				return 0
+			}
+			return b.pool.Room(now)
+		},
 		Connect: func(done <-chan struct{}) (net.Conn, error) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()

@@ -109,6 +109,16 @@ func version() string {
 	return build.Main.Version
 }
 
+// processLimit is a limit of the process, with its name in the configuration.
+type processLimit struct {
+	key string
+	of  *limits.Limit
+}
+
+func processLimits() []processLimit {
+	return []processLimit{{"maxconn", &limits.Process.MaxConn}, {"max_conn_rate", &limits.Process.ConnRate}, {"max_sess_rate", &limits.Process.SessRate}}
+}
+
 // ProcessChange is a change of the limits of the process. Fields that are nil change nothing; 0: no
 // limit.
 type ProcessChange struct {
@@ -123,17 +133,14 @@ func ChangeProcess(by Origin, c ProcessChange) (changed []pool.Changed, err erro
 	if err := validateLimits(limit{"maxconn", c.MaxConn}, limit{"max_conn_rate", c.ConnRate}, limit{"max_sess_rate", c.SessionRate}); err != nil {
 		return nil, err
 	}
-	for _, set := range []struct {
-		key string
-		of  *limits.Limit
-		n   *int
-	}{{"maxconn", &limits.Process.MaxConn, c.MaxConn}, {"max_conn_rate", &limits.Process.ConnRate, c.ConnRate}, {"max_sess_rate", &limits.Process.SessRate, c.SessionRate}} {
-		if set.n == nil {
+	for i, n := range []*int{c.MaxConn, c.ConnRate, c.SessionRate} {
+		if n == nil {
 			continue
 		}
-		before := int(set.of.Load())
-		set.of.Set(*set.n, set.of.Configured(), string(by))
-		changed = append(changed, changeOf(set.key, before, *set.n)...)
+		l := processLimits()[i]
+		before := int(l.of.Load())
+		l.of.Set(*n, l.of.Configured(), string(by))
+		changed = append(changed, changeOf(l.key, before, *n)...)
 	}
 	for _, v := range changed {
 		report(RuntimeChange{By: by, Changed: v})

@@ -178,6 +178,24 @@ type operation struct {
 // Overrides are the values of a frontend that were set at run time; nil ones are as configured.
 type Overrides struct{ MaxConn, SessionRate, Disabled *limits.Override }
 
+// DropOverrides returns a value of a frontend, enabled, maxconn or rate_limit_sessions, to that of
+// the configuration, or all of them if key is empty. It returns what has changed. The error is
+// ErrNoFrontend.
+func DropOverrides(name, key string) ([]pool.Changed, error) {
+	f, err := running(name)
+	if err != nil {
+		return nil, err
+	}
+	before, o := f.values(), f.operated
+	for k, s := range map[string]*limits.Setting{"enabled": &o.disabled, "maxconn": &o.maxConn, "rate_limit_sessions": &o.sessionRate} {
+		if key == "" || key == k {
+			s.Drop()
+		}
+	}
+	f.conns.wake()
+	return pool.Differences(before, f.values()), nil
+}
+
 // AllOverrides returns those of the frontends by name.
 func AllOverrides() map[string]Overrides {
 	all := make(map[string]Overrides)

@@ -73,11 +73,13 @@ func (p *PeakEWMA) Adopt(old pool.Policy) {
 
 // Rebuild applies a new view. It forgets the response times of servers that are not in it.
 func (p *PeakEWMA) Rebuild(v pool.View) {
-	before := p.times
-	p.shares, p.times = make([]float64, len(v.All)), make([]responseTime, len(v.All))
-	for _, s := range p.servers {
-		p.times[s.Index] = before[s.Index]
+	if p.adopted == nil {
+		p.adopted = make(map[string]responseTime, len(p.servers))
 	}
+	for _, s := range p.servers {
+		p.adopted[s.Name] = p.times[s.Index]
+	}
+	p.shares, p.times = make([]float64, len(v.All)), make([]responseTime, len(v.All))
 	total := 0
 	p.limits = p.limits[:0]
 	for i, s := range v.Servers {

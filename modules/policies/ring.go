@@ -47,7 +47,7 @@ func (n node) number() int { return int(n & (1<<numberBits - 1)) }
 
 // build applies a new view.
 func (g *ring) build(v pool.View) {
-	if len(g.servers) != len(v.All) || len(v.All) > 0 && g.servers[0] != v.All[0] {
+	if !slices.Equal(g.servers, v.All) {
 		*g = ring{servers: v.All, made: make([]int, len(v.All)), shares: make([]int, len(v.All)), last: g.last, turned: g.turned}
 	}
 	clear(g.shares)

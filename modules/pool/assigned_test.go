@@ -39,7 +39,7 @@ func TestAssignedServer(t *testing.T) {
 		}
 		request := &Request{Server: "s2", Persistent: step.persistent}
 		if step.avoid {
-			request.Avoid(p.servers[1])
+			request.Avoid(p.Servers()[1])
 		}
 		if serves := p.IsUp("s2"); serves != (step.admin != Maint) {
 			t.Errorf("%s: Serves is %v", step.what, serves)

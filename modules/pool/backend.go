@@ -111,7 +111,7 @@ func (b *backend) deactivate(p *Pool) {
 		}
 	}
 	b.refs--
-	for _, s := range p.servers {
+	for _, s := range p.Servers() {
 		if b.pool != p && s.state.server == s {
 			s.state.server = nil
 		}
@@ -136,10 +136,11 @@ func (b *backend) dropPool() {
 func (b *backend) use(p *Pool) {
 	old := b.pool
 	b.pool = p
-	for _, s := range p.servers {
+	for _, s := range p.Servers() {
 		b.bind(s)
 		s.state.server = s
-		s.state.configure(&s.ServerConfig)
+		s.state.configure(s.configured())
+		b.readjust(s)
 	}
 	if k, ok := p.policy.(StateAdopter); ok && old != nil && !p.adopted {
 		k.Adopt(old.policy)
@@ -148,8 +149,8 @@ func (b *backend) use(p *Pool) {
 	b.rebuild(cause{Result: Result{Code: CodeManual, Info: "configuration"}})
 	b.updateLoops()
 	b.scheduleEvictions()
-	b.registry.registerTrackers(b.name, p.servers)
-	for _, s := range p.servers {
+	b.registry.registerTrackers(b.name, p.Servers())
+	for _, s := range p.Servers() {
 		if s.Track != (Ref{}) {
 			b.afterUnlock(func() { b.registry.inherit(Ref{b.name, s.Name}, s.Track) })
 		}

@@ -49,7 +49,7 @@ func (b *backend) assigned(r *Request, isNew bool) *Server {
 // lastResort returns a backup that has not failed, for a request that avoids all servers of the
 // view. If no such backup has a free slot, the request waits.
 func (b *backend) lastResort(r *Request) (s *Server, waits bool, err error) {
-	for _, s := range b.pool.servers {
+	for _, s := range b.pool.Servers() {
 		if !b.isLastResort(s) || r.Avoids(s) {
 			continue
 		}

@@ -14,7 +14,8 @@ var (
 	ErrNoBackend    = errors.New("no such backend")
 	ErrNoSuchServer = errors.New("no such server")
 	ErrTracks       = errors.New("the server tracks another server: change the health of that one")
-	ErrNoAgent      = errors.New("the server has no agent")
+	ErrNoAgent      = errors.New("the server has no agent, or it is disabled")
+	ErrNoCheck      = errors.New("the server has no health check")
 )
 
 // Health is a state of health that the operator sets.
@@ -28,9 +29,13 @@ const (
 	HealthDown
 )
 
-// Change is a change of a server at run time. Fields that are nil or empty change nothing. A
-// weight, a limit or an administrative state lasts until the configured value changes; health,
-// until checks find otherwise.
+var healthNames = [...]string{HealthUp: "up", HealthStopping: "stopping", HealthDown: "down"}
+
+// String returns up, stopping or down.
+func (h Health) String() string { return healthNames[h] }
+
+// Change is a change of a server at run time. Fields that are nil or empty change nothing. What
+// it sets lasts until the configured value changes; health, until checks find otherwise.
 type Change struct {
 	Admin *Admin
 	// Weight is as for ParseWeight.
@@ -41,85 +46,112 @@ type Change struct {
 	Health *Health
 	// Agent sets the health of the server, up or down, as if its agent had reported it.
 	Agent *Health
+	// Address is the new address, HOST:PORT or a host alone, whose port stays; Port the new port. New
+	// connections and checks go there. Health goes on from where it is, as in HAProxy.
+	Address string
+	Port    *int
+	// CheckAddress and CheckPort are where checks connect to, AgentAddress and AgentPort where the
+	// agent is, and AgentSend is what it is sent.
+	CheckAddress, AgentAddress string
+	CheckPort, AgentPort       *int
+	AgentSend                  *string
+	// Checks and AgentChecks say whether the server is checked, and whether its agent is asked. Its
+	// health stays as it is meanwhile.
+	Checks, AgentChecks *bool
+	// By says where the change comes from.
+	By string
 }
 
 // Changed is a value of a server that a Change has changed.
 type Changed struct{ Key, From, To string }
 
 // Change changes a server of the configuration that serves, and returns the values that have
-// changed. It is HAProxy's set server. The error is ErrNoBackend, ErrNoSuchServer, ErrTracks, ErrNoAgent, or describes an invalid value; on error
-// nothing changes.
+// changed. It is HAProxy's set server. The error is ErrNoBackend, ErrNoSuchServer, ErrTracks, ErrNoAgent, ErrNoCheck, or describes an invalid
+// value; on error nothing changes.
 func (r *Registry) Change(backend, server string, c Change) ([]Changed, error) {
-	b := r.find(backend)
-	if b == nil {
-		return nil, ErrNoBackend
+	b, s, err := r.locked(Ref{backend, server})
+	if err != nil {
+		return nil, err
 	}
 	defer b.unlock()
-	if b.pool == nil {
-		return nil, ErrNoBackend
+	return b.change(s, c)
+}
+
+// locked returns a server that serves, with its backend locked.
+func (r *Registry) locked(ref Ref) (*backend, *Server, error) {
+	b := r.find(ref.Backend)
+	if b == nil {
+		return nil, nil, ErrNoBackend
 	}
-	for _, s := range b.pool.servers {
-		if s.Name == server {
-			return b.change(s, c)
+	err := ErrNoBackend
+	if b.pool != nil {
+		if s := b.pool.server(ref.Server); s != nil {
+			return b, s, nil
 		}
+		err = ErrNoSuchServer
 	}
-	return nil, ErrNoSuchServer
+	b.unlock()
+	return nil, nil, err
 }
 
 func (b *backend) change(s *Server, c Change) ([]Changed, error) {
 	if err := c.validate(s); err != nil {
 		return nil, err
 	}
-	before := s.values()
+	run := s.state.run
+	if c.Weight != "" {
+		run.weight, _ = ParseWeight(c.Weight, s.Weight)
+	}
+	if c.MaxConn != nil {
+		run.maxconn = *c.MaxConn
+	}
+	if c.Admin != nil {
+		run.admin = *c.Admin
+	}
+	if c.Checks != nil {
+		run.noChecks = !*c.Checks
+	}
+	if c.AgentChecks != nil {
+		run.noAgent = !*c.AgentChecks
+	}
+	changed, err := b.set(s, run, s.state.adjustment.change(&c, s), &c)
+	if err == nil {
+		s.state.mark(changed, c.By)
+	}
+	return changed, err
+}
+
+// set sets values of a server, and its health as c says unless that is nil. It returns what has
+// changed.
+func (b *backend) set(s *Server, run setting, a Adjustment, c *Change) ([]Changed, error) {
+	before, state, replaced := s.values(), s.state, a != s.state.adjustment
+	if replaced {
+		conf, err := s.pool.adjusted(s, a)
+		if err != nil {
+			return nil, err
+		}
+		state.adjustment = a
+		s = b.replace(s, conf)
+	}
 	why := cause{Result: Result{Code: CodeManual}}
+	loops := run.noChecks != state.run.noChecks || run.noAgent != state.run.noAgent
 	b.update(s, func() cause {
-		if c.Weight != "" {
-			s.state.run.weight, _ = ParseWeight(c.Weight, s.Weight)
-		}
-		if c.MaxConn != nil {
-			s.state.run.maxconn = *c.MaxConn
-		}
-		if c.Admin != nil {
-			s.state.run.admin = *c.Admin
-		}
+		state.run = run
 		return why
 	})
-	if c.Health != nil || c.Agent != nil {
+	if replaced {
+		b.rebuild(why) // the view has the server before
+	}
+	if loops && len(b.running) > 0 {
+		b.updateLoops()
+	}
+	if c != nil && (c.Health != nil || c.Agent != nil) {
 		b.update(s, func() cause {
-			s.state.health.change(c)
+			state.health.change(*c)
 			return why
 		})
 	}
 	return Differences(before, s.values()), nil
-}
-
-// values returns what a Change may change, with the names of Changed.
-func (s *Server) values() []Changed {
-	run, h := s.state.run, &s.state.health
-	return []Changed{
-		{Key: "admin", To: run.admin.String()},
-		{Key: "weight", To: strconv.Itoa(run.weight)},
-		{Key: "maxconn", To: strconv.Itoa(run.maxconn)},
-		{Key: "health", To: h.shown()},
-		{Key: "agent", To: upOrDown(h.agent.up())},
-	}
-}
-
-// Differences returns the values that differ, of two lists with the same keys whose values are To.
-func Differences(before, after []Changed) (changed []Changed) {
-	for i, now := range after {
-		if was := before[i].To; was != now.To {
-			changed = append(changed, Changed{now.Key, was, now.To})
-		}
-	}
-	return changed
-}
-
-func upOrDown(up bool) string {
-	if up {
-		return "up"
-	}
-	return "down"
 }
 
 // validate returns the error of a change of a server.
@@ -129,8 +161,11 @@ func (c *Change) validate(s *Server) error {
 		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", *c.MaxConn)
 	case c.Health != nil && s.Track != (Ref{}):
 		return ErrTracks
-	case c.Agent != nil && s.Agent == nil:
+	case s.Agent == nil && (c.AgentAddress != "" || c.AgentPort != nil || c.AgentSend != nil || c.AgentChecks != nil),
+		c.Agent != nil && (s.Agent == nil || s.state.run.noAgent):
 		return ErrNoAgent
+	case s.Check == nil && (c.CheckAddress != "" || c.CheckPort != nil || c.Checks != nil):
+		return ErrNoCheck
 	case c.Weight == "":
 		return nil
 	}

@@ -200,6 +200,8 @@ type AgentCheck struct {
 	Agent    Agent
 	Target   Target
 	Interval time.Duration
+	// Send is what the agent is sent first.
+	Send string
 }
 
 // Ref names a server.

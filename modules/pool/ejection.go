@@ -49,7 +49,7 @@ func (e *ejection) fail(p Passive, now time.Time) bool {
 
 // eject takes a server down, unless it is the last usable one.
 func (b *backend) eject(s *Server) {
-	for _, other := range b.pool.servers {
+	for _, other := range b.pool.Servers() {
 		if other != s && other.state.usable() {
 			b.takeOut(s)
 			return

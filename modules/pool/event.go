@@ -82,7 +82,7 @@ func (b *backend) emit(e Event) {
 
 // usable returns the number of usable servers.
 func (b *backend) usable() (active, backups int) {
-	for _, s := range b.pool.servers {
+	for _, s := range b.pool.Servers() {
 		switch {
 		case !s.state.usable():
 		case s.Backup:

@@ -19,7 +19,7 @@ func (p *Pool) Usable() (names []string) {
 func (p *Pool) Serving() []*Server {
 	b := p.lock()
 	defer b.unlock()
-	return b.pool.servers
+	return b.pool.Servers()
 }
 
 // Awaits returns the server that a request waits for; nil: any.

@@ -55,6 +55,7 @@ type health struct {
 
 	ejection             ejection
 	lastCheck, lastAgent CheckRecord
+	checks, reports      history // that have finished
 	inherited            inherited
 }
 
@@ -136,9 +137,15 @@ func (h *health) reset(i InitState) {
 	h.ejection.reset()
 }
 
+// noteCheck notes the last check.
+func (h *health) noteCheck(r CheckRecord) {
+	h.lastCheck = r
+	h.checks.add(r)
+}
+
 // note records a result that no check produced, and returns it as the cause of a change.
 func (h *health) note(r Result) cause {
-	h.lastCheck = CheckRecord{Result: r, At: time.Now()}
+	h.noteCheck(CheckRecord{Result: r, At: time.Now()})
 	return cause{Result: r}
 }
 
@@ -148,7 +155,7 @@ func (h *health) recordCheck(r Result, took time.Duration) (changed bool) {
 		return false
 	}
 	before := h.lastCheck.Result
-	h.lastCheck = CheckRecord{r, time.Now(), took}
+	h.noteCheck(CheckRecord{r, time.Now(), took})
 	switch {
 	case r.Code.Unknown(): // a shortage of the proxy says nothing about the server
 	case r.Code.OK():
@@ -167,6 +174,7 @@ func (h *health) recordCheck(r Result, took time.Duration) (changed bool) {
 // overrides the checks; one that reports it up leaves the decision to them.
 func (h *health) recordAgent(r Result, took time.Duration) {
 	h.lastAgent = CheckRecord{r, time.Now(), took}
+	h.reports.add(h.lastAgent)
 	if r.Code == Layer7OK {
 		h.agent.pass()
 	}
@@ -195,13 +203,20 @@ func (h *health) change(c Change) {
 	h.ejection.reset()
 }
 
-// shown returns the health that checks or an operator have found.
-func (h *health) shown() string {
-	if h.stopping {
-		return "stopping"
+// found returns the health that checks or an operator have found.
+func (h *health) found() Health {
+	switch {
+	case h.stopping:
+		return HealthStopping
+	case h.check.up():
+		return HealthUp
+	default:
+		return HealthDown
 	}
-	return upOrDown(h.check.up())
 }
+
+// shown returns the same as a word.
+func (h *health) shown() string { return h.found().String() }
 
 // observed counts the outcome of a client's connection, and reports whether the number of
 // consecutive errors has reached the limit. It is safe for concurrent use.
@@ -234,7 +249,7 @@ func (h *health) onErrorLimit(limit int, what OnError) Result {
 	case FailCheck:
 	}
 	h.check.fail()
-	h.lastCheck = CheckRecord{Result: r, At: time.Now()}
+	h.noteCheck(CheckRecord{Result: r, At: time.Now()})
 	return r
 }
 

@@ -39,7 +39,7 @@ func TestDynamicLimit(t *testing.T) {
 		}
 		p.Activate()
 		p.backend.Load().busy = c.busy
-		if got := p.servers[0].limit(); got != c.want {
+		if got := p.Servers()[0].limit(); got != c.want {
 			t.Errorf("minconn %d, maxconn %d, fullconn %d, %d connections: %d, want %d", c.minconn, c.maxconn, c.fullconn, c.busy, got, c.want)
 		}
 	}
@@ -88,7 +88,7 @@ func TestSlowStart(t *testing.T) {
 		state := func() string {
 			b := p.lock()
 			defer b.unlock()
-			return fmt.Sprintf("share %d limit %d", b.view.Shares[0], b.pool.servers[0].limit())
+			return fmt.Sprintf("share %d limit %d", b.view.Shares[0], b.pool.Servers()[0].limit())
 		}
 		if got := state(); got != "share 48 limit 8" {
 			t.Errorf("when the process begins: %s", got)
@@ -111,7 +111,7 @@ func TestSlowStart(t *testing.T) {
 		var seen []string
 		for range 6 {
 			time.Sleep(10 * time.Millisecond)
-			seen = append(seen, fmt.Sprintf("%s, %d served", state(), p.servers[0].Sessions()))
+			seen = append(seen, fmt.Sprintf("%s, %d served", state(), p.Servers()[0].Sessions()))
 			time.Sleep(990 * time.Millisecond)
 		}
 		want := []string{
@@ -198,10 +198,10 @@ func TestAcquireErrors(t *testing.T) {
 		}()
 		synctest.Wait()
 		var full Request
-		if _, err := p.Acquire(context.Background(), &full); !errors.Is(err, ErrQueueFull) || full.Queued.For != p.servers[0] || full.Queued.Server != 0 {
+		if _, err := p.Acquire(context.Background(), &full); !errors.Is(err, ErrQueueFull) || full.Queued.For != p.Servers()[0] || full.Queued.Server != 0 {
 			t.Errorf("got %v, %+v", err, full.Queued)
 		}
-		if err := <-waiting; !errors.Is(err, ErrQueueTimeout) || r.Queued.For != p.servers[0] || r.Queued.Server != 1 || r.Queued.Time != time.Second {
+		if err := <-waiting; !errors.Is(err, ErrQueueTimeout) || r.Queued.For != p.Servers()[0] || r.Queued.Server != 1 || r.Queued.Time != time.Second {
 			t.Errorf("got %v, %+v", err, r.Queued)
 		}
 		if n := p.Waiting(); n != 0 {

@@ -35,7 +35,7 @@ func (r *Registry) Load(backend string) (Load, bool) {
 		}
 		l.Free += s.freeSlots()
 	}
-	for _, s := range b.pool.servers {
+	for _, s := range b.pool.Servers() {
 		if !s.state.now.up() {
 			continue
 		}

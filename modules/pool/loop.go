@@ -27,16 +27,16 @@ func (b *backend) wanted(s *Server, l *loop) bool {
 		return false
 	}
 	if l.isAgent {
-		return s.Agent != nil
+		return s.Agent != nil && !s.state.run.noAgent
 	}
-	return s.Check != nil
+	return s.Check != nil && !s.state.run.noChecks
 }
 
 // updateLoops starts and stops loops after a change of configuration, in the order of the servers:
 // the first one is checked at once.
 func (b *backend) updateLoops() {
 	b.stopUnwantedLoops()
-	for _, s := range b.pool.servers {
+	for _, s := range b.pool.Servers() {
 		for _, l := range s.state.loops() {
 			switch {
 			case !b.wanted(s, l):

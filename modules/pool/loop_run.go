@@ -124,6 +124,7 @@ func (b *backend) recordAgent(s *Server, r AgentReport, took time.Duration) {
 	if r.Result != s.state.health.lastAgent.Result {
 		b.emit(s.event(AgentChanged, why))
 	}
+	before := s.values()
 	b.update(s, func() cause {
 		if r.Admin != nil {
 			s.state.run.admin = *r.Admin
@@ -136,6 +137,7 @@ func (b *backend) recordAgent(s *Server, r AgentReport, took time.Duration) {
 		}
 		return why
 	})
+	s.state.mark(Differences(before, s.values()), byAgent)
 	b.update(s, func() cause {
 		s.state.health.recordAgent(r.Result, took)
 		return why

@@ -53,6 +53,9 @@ type Config struct {
 	// Notify, if set, receives the events that occur while this pool serves, one at a time and in
 	// order. It must not wait for the pool.
 	Notify func(Event)
+	// Adjust returns the configuration of a server with an adjustment, or what is wrong with it. It is
+	// called with locks held. nil: only addresses can be adjusted.
+	Adjust func(server string, a Adjustment) (ServerConfig, error)
 }
 
 // Pool is a backend as one configuration sees it. It is safe for concurrent
@@ -60,7 +63,8 @@ type Config struct {
 type Pool struct {
 	registry     *Registry
 	name         string
-	servers      []*Server
+	servers      atomic.Pointer[[]*Server] // replaced as a whole, under the backend's lock
+	adjust       func(server string, a Adjustment) (ServerConfig, error)
 	allBackups   bool
 	fullConn     int
 	queueTimeout time.Duration
@@ -91,19 +95,20 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 	p := &Pool{
 		registry: r, name: c.Backend, policy: c.Policy, allBackups: c.AllBackups,
 		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort,
-		retryBudget: c.RetryBudget, notify: c.Notify,
+		retryBudget: c.RetryBudget, notify: c.Notify, adjust: c.Adjust,
 	}
 	_, p.timed = c.Policy.(ResponseTracker)
-	var err error
-	if p.servers, err = newServers(p, c.Servers); err != nil {
+	servers, err := newServers(p, c.Servers)
+	if err != nil {
 		return nil, err
 	}
+	p.servers.Store(&servers)
 	b := r.lock(p.name)
 	defer b.mu.Unlock()
 	p.backend.Store(b)
 	p.counts = b.counts
 	b.refs++
-	for _, s := range p.servers {
+	for _, s := range servers {
 		s.state = b.hold(s.Name)
 	}
 	return p, nil
@@ -141,8 +146,9 @@ func (p *Pool) Activate() {
 	b.activate(p)
 }
 
-// Servers returns all servers of the configuration, in its order.
-func (p *Pool) Servers() []*Server { return p.servers }
+// Servers returns all servers of the configuration, in its order. A server whose address was changed
+// at run time is another value then.
+func (p *Pool) Servers() []*Server { return *p.servers.Load() }
 
 // UsableActives returns the number of usable servers that are not backups.
 func (p *Pool) UsableActives() int {
@@ -233,7 +239,7 @@ func (p *Pool) Has(server string) bool { return p.server(server) != nil }
 
 // server returns the server with that name, or nil.
 func (p *Pool) server(name string) *Server {
-	for _, s := range p.servers {
+	for _, s := range p.Servers() {
 		if s.Name == name {
 			return s
 		}

@@ -22,7 +22,7 @@ func (b *backend) update(s *Server, do func() cause) {
 func (b *backend) rebuild(why cause) {
 	p := b.pool
 	before, starting := b.evaluate()
-	b.view, b.lastFree = newView(p.servers, p.allBackups), 0
+	b.view, b.lastFree = newView(p.Servers(), p.allBackups), 0
 	for _, s := range b.view.Servers {
 		s.state.viewed = true
 	}
@@ -34,7 +34,7 @@ func (b *backend) rebuild(why cause) {
 		b.slowStart = time.AfterFunc(time.Second, b.slowStartTick)
 	}
 	b.requeueAll()
-	for i, s := range p.servers {
+	for i, s := range p.Servers() {
 		if before[i] != s.state.now {
 			b.conditionChanged(s, before[i], why)
 		}
@@ -46,9 +46,9 @@ func (b *backend) rebuild(why cause) {
 // in slow start.
 func (b *backend) evaluate() (before []condition, starting bool) {
 	p, now := b.pool, time.Now()
-	before = make([]condition, len(p.servers))
+	before = make([]condition, len(p.Servers()))
 	p.dynamic = false
-	for i, s := range p.servers {
+	for i, s := range p.Servers() {
 		before[i] = s.state.evaluate(&s.ServerConfig, now)
 		s.state.viewed = false
 		starting = starting || s.state.starting()
@@ -80,7 +80,7 @@ func (b *backend) conditionChanged(s *Server, before condition, why cause) {
 	case before.up() && !up && s.EvictOnDown:
 		b.evict(s.state, EvictMarkedDown)
 	case s.EvictBackupsOnUp && !s.Backup && s.state.usable():
-		for _, other := range b.pool.servers {
+		for _, other := range b.pool.Servers() {
 			if other.Backup {
 				b.evict(other.state, EvictBackupSpare)
 			}

@@ -59,7 +59,8 @@ type Server struct {
 	Index int
 
 	pool  *Pool
-	state *state // replaced only after the configuration has ended
+	state *state        // replaced only after the configuration has ended
+	base  *ServerConfig // the configured one, if some of it was changed at run time; or nil
 
 	forSessions *Server // see detached
 }

@@ -42,6 +42,9 @@ type state struct {
 
 	configured setting
 	run        setting // configured, or changed since at run time
+	adjustment Adjustment
+	marks      map[string]mark // of what was changed at run time, by the key
+	targets    targets         // of the configuration
 	health     health
 	checkLoop  loop
 	agentLoop  loop
@@ -63,6 +66,8 @@ type setting struct {
 	weight  int
 	maxconn int
 	admin   Admin
+
+	noChecks, noAgent bool
 }
 
 // condition is a server's health together with its administrative state: its own, that of the
@@ -94,6 +99,10 @@ func (s condition) up() bool { return !s.down && s.admin != Maint }
 func (s *state) configure(c *ServerConfig) {
 	s.health.configure(c, !s.known || s.address != c.Address)
 	s.address = c.Address
+	if now := targetsOf(c); s.targets != now {
+		s.keepAdjustment(now)
+		s.targets = now
+	}
 	says := setting{weight: c.Weight, maxconn: c.MaxConn}
 	if c.Disabled {
 		says.admin = Maint

@@ -80,6 +80,15 @@ type ServerStatus struct {
 	Errors int64
 	// Check and Agent are the last finished checks; At is zero before the first.
 	Check, Agent CheckRecord
+	// Health is the health that checks or the operator found, without the agent's view.
+	Health Health
+	// AgentDown reports that the agent keeps the server down. ChecksOff and AgentOff report that
+	// checks were disabled at run time.
+	AgentDown, ChecksOff, AgentOff bool
+	// Adjustment is what was set at run time of the addresses, Overridden which values differ from
+	// the configuration.
+	Adjustment Adjustment
+	Overridden []string
 }
 
 // EffectiveWeight returns the weight as slow start reduces it, rounded up.
@@ -87,15 +96,19 @@ func (s *ServerStatus) EffectiveWeight() int { return (s.Share + Scale - 1) / Sc
 
 // Backends returns the status of all backends that serve, sorted by name.
 func (r *Registry) Backends() (all []BackendStatus) {
-	r.mu.Lock()
-	names := slices.Sorted(maps.Keys(r.backends))
-	r.mu.Unlock()
-	for _, name := range names {
+	for _, name := range r.names() {
 		if b, ok := r.Backend(name); ok {
 			all = append(all, b)
 		}
 	}
 	return all
+}
+
+// names returns the names of the backends, sorted.
+func (r *Registry) names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.backends))
 }
 
 // Backend returns the status of a backend, or false if no backend of that name serves.
@@ -114,7 +127,7 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 	status.Down, status.Since, status.Downs, status.DownTime = b.empty, c.changed, c.downs, c.downFor(now)
 	status.FullConn, status.MaxQueued, status.Totals = b.pool.fullConn, c.maxQueue, c.totals(now)
 	c.backendTraffic.Each(status.Traffic.Add)
-	for _, s := range b.pool.servers {
+	for _, s := range b.pool.Servers() {
 		status.Servers = append(status.Servers, s.status(now))
 	}
 	return status, true
@@ -131,5 +144,18 @@ func (s *Server) status(now time.Time) ServerStatus {
 	}
 	state.counts.traffic.Each(status.Traffic.Add)
 	status.Counter, status.Of = state.health.check.shown()
+	s.addManual(&status)
 	return status
+}
+
+// addManual adds what an operator may have set.
+func (s *Server) addManual(status *ServerStatus) {
+	state := s.state
+	status.Health, status.AgentDown = state.health.found(), !state.health.agent.up()
+	status.ChecksOff, status.AgentOff, status.Adjustment = state.run.noChecks, state.run.noAgent, state.adjustment
+	if state.run != state.configured || state.adjustment != (Adjustment{}) {
+		for _, c := range s.overridden() {
+			status.Overridden = append(status.Overridden, c.Key)
+		}
+	}
 }

@@ -142,7 +142,7 @@ func (b *backend) firstFor(s *Server) *waiter {
 }
 
 func (b *backend) fillAll() {
-	for _, s := range b.pool.servers {
+	for _, s := range b.pool.Servers() {
 		if s.state.queue.first != nil || b.queue.first != nil {
 			b.fill(s)
 		}

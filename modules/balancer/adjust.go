@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// adjust returns the pool's configuration of a server with what was set at run time, validated as
+// if it had been configured.
+func (b *Backend) adjust(server string, a pool.Adjustment) (c pool.ServerConfig, err error) {
+	i := slices.IndexFunc(b.Servers, func(s *Server) bool { return s.Name == server })
+	if i < 0 {
+		return c, pool.ErrNoSuchServer
+	}
+	s := *b.Servers[i]
+	if a.Address != "" {
+		s.Address = a.Address
+		if IsTemplate(s.Address) {
+			return c, fmt.Errorf("address %q: expected one without placeholders", s.Address)
+		}
+	}
+	if err := b.adjustCheck(&s, a); err != nil {
+		return c, err
+	}
+	if err := b.adjustAgent(&s, a); err != nil {
+		return c, err
+	}
+	if err := cmp.Or(validateAddress(s.Address), s.HealthOptions.validate(), s.validateSocket(), b.validateHealth(&s)); err != nil {
+		return c, err
+	}
+	c = s.config()
+	c.HealthConfig = b.healthConfig(&s)
+	return c, nil
+}
+
+// adjustCheck gives a copy of the check what was set.
+func (b *Backend) adjustCheck(s *Server, a pool.Adjustment) error {
+	if a.CheckAddress == "" && a.CheckPort == 0 {
+		return nil
+	}
+	of := b.checkOf(s)
+	if of == nil {
+		return pool.ErrNoCheck
+	}
+	check := *of
+	check.Address, check.Port = cmp.Or(a.CheckAddress, check.Address), cmp.Or(a.CheckPort, check.Port)
+	s.Check = &check
+	return nil
+}
+
+// detachedContext returns a context for modules that are loaded at run time: that of a configuration
+// may only be used while it is loaded.
+func detachedContext() caddy.Context {
+	ctx, _ := caddy.NewContext(caddy.Context{Context: context.Background()})
+	return ctx
+}
+
+// adjustAgent gives a copy of the agent what was set.
+func (b *Backend) adjustAgent(s *Server, a pool.Adjustment) error {
+	if a.AgentAddress == "" && a.AgentPort == 0 && a.AgentSend == nil {
+		return nil
+	}
+	of := b.agentOf(s)
+	if of == nil {
+		return pool.ErrNoAgent
+	}
+	agent := *of
+	agent.Address, agent.Port = cmp.Or(a.AgentAddress, agent.Address), cmp.Or(a.AgentPort, agent.Port)
+	if a.AgentSend != nil {
+		agent.Send = *a.AgentSend
+		if err := agent.provision(detachedContext()); err != nil {
+			return err
+		}
+	}
+	s.Agent = &agent
+	return nil
+}
