@@ -122,6 +122,14 @@ func HighestConnections() int { return int(liveConns.highest.Load()) }
 // lock.
 func (p *connRegistry) count() int { return int(p.total.Load()) }
 
+// CountOnGoroutine returns the number of connections that a goroutine serves until they are
+// sessions.
+func CountOnGoroutine() int {
+	liveConns.mu.Lock()
+	defer liveConns.mu.Unlock()
+	return len(liveConns.onGoroutine)
+}
+
 // closeAll ends all connections, including those that come later. It sets closed before it collects
 // them: a connection that it does not find sees closed after it has registered, and ends itself.
 func (p *connRegistry) closeAll() {

@@ -76,6 +76,8 @@ type shard struct {
 	lastRound bool  // poll may not ask for more events after these
 	notifier  endNotifier
 	spliced   atomic.Uint64 // bytes that have passed pipes
+	rounds    atomic.Uint64 // calls for events
+	taken     atomic.Uint64 // events
 
 	mu      sync.Mutex
 	slots   []watcher
@@ -165,6 +167,8 @@ func (sh *shard) poll() {
 	// A full batch may leave events behind that the runtime's poller has already reported.
 	for round, n := 0, batch; n == batch || n > 0 && round < maxRounds; round++ {
 		n = epollWait(sh.fd, sh.events[:])
+		sh.rounds.Add(1)
+		sh.taken.Add(uint64(n))
 		sh.lastRound = round >= maxRounds-1
 		sh.mu.Lock()
 		for i := range n {
