@@ -42,6 +42,9 @@ func init() {
 	for _, group := range [][]command{
 		generalCommands,
 		statCommands,
+		sessionCommands,
+		errorCommands,
+		activityCommands,
 	} {
 		commands = append(commands, group...)
 	}
