@@ -14,8 +14,8 @@ import (
 
 // Frontend is the current state of a frontend, with its numbers since the process began.
 type Frontend struct {
-	// State is open; or stopped: no configuration that runs has the frontend, but it still has
-	// connections.
+	// State is open, full (at its limit of connections), disabled (clients wait in the kernel's queue)
+	// or stopped (the listeners are closed, or no configuration that runs has the frontend).
 	State string `json:"state"`
 	// Connections is the number of open connections, ConnectionsMax the highest number so far.
 	// MaxConn is the limit; 0: none.
@@ -86,12 +86,11 @@ func newFrontends() map[string]Frontend {
 }
 
 func showFrontend(r *request) (any, error) {
-	for _, f := range control.Frontends() {
-		if f.Name == r.names[0] {
-			return newFrontend(f), nil
-		}
+	f, err := control.FrontendOf(r.names[0])
+	if err != nil {
+		return nil, err
 	}
-	return nil, unknown("frontend %q: no such frontend", r.names[0])
+	return newFrontend(f), nil
 }
 
 func newFrontend(f control.Frontend) Frontend {
@@ -102,7 +101,7 @@ func newFrontend(f control.Frontend) Frontend {
 		Refused: f.OverLimit, UnfinishedHellos: f.UnfinishedHellos, Listeners: []Listener{},
 	}
 	if f.Running {
-		out.State = "open"
+		out.State = f.State.String()
 	}
 	for end, n := range f.Ended {
 		if n > 0 {

@@ -23,6 +23,7 @@ type schemas struct {
 // special are the schemas of types that have a form of their own in JSON.
 var special = map[reflect.Type]object{
 	reflect.TypeFor[time.Time](): {"type": "string", "format": "date-time"},
+	reflect.TypeFor[[]byte]():    {"type": "string", "format": "byte"},
 	reflect.TypeFor[weight]():    {"oneOf": []any{object{"type": "integer"}, object{"type": "string"}}},
 }
 

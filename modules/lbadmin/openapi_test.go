@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
@@ -50,8 +51,17 @@ var tableQuery = []parameter{
 
 // operations are the methods of all routes.
 var operations = map[string]operation{
-	"GET overview":                          {summary: "Sums up the state of the process.", answer: Overview{}},
-	"GET process":                           {summary: "Describes the process.", answer: Process{}},
+	"GET overview":             {summary: "Sums up the state of the process.", answer: Overview{}},
+	"GET process":              {summary: "Describes the process.", answer: Process{}},
+	"PATCH process":            {summary: "Changes limits of the process, and shows it.", body: ProcessChange{}, answer: Process{}},
+	"PATCH frontends/FRONTEND": {summary: "Changes a frontend, and shows it.", body: FrontendChange{}, answer: Frontend{}},
+	"GET events": {summary: "Lists the last events, the oldest first. With follow, further ones come as they happen, one JSON object in a line, until the next reload.", answer: []events.Event{}, parameters: []parameter{
+		{"since", "integer", "Those after the event with a number."},
+		{"limit", "integer", "The highest number to list, the newest ones; 0: all."},
+		{"follow", "boolean", "Follow the events."},
+	}},
+	"GET errors":                            {summary: "Lists the last faulty messages of clients and servers.", answer: Errors{}},
+	"DELETE errors":                         {summary: "Forgets the faulty messages.", answer: Errors{}},
 	"GET overload":                          {summary: "Shows the stage of overload, and the resources that it depends on.", answer: limits.Report{}},
 	"GET frontends":                         {summary: "Shows all frontends, by name.", answer: map[string]Frontend{}},
 	"GET frontends/FRONTEND":                {summary: "Shows a frontend.", answer: Frontend{}},
@@ -120,7 +130,7 @@ type object = map[string]any
 func ref(kind, name string) object { return object{"$ref": "#/components/" + kind + "/" + name} }
 
 func newDocument(t *testing.T) object {
-	s := &schemas{comments: readComments(t, ".", "../limits", "../stick"), all: object{"Error": object{
+	s := &schemas{comments: readComments(t, ".", "../limits", "../stick", "../events"), all: object{"Error": object{
 		"type": "object", "required": []string{"error"}, "properties": object{"error": object{"type": "string", "description": "What is wrong, and what was expected."}},
 	}}}
 	paths := make(object)

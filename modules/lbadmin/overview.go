@@ -5,69 +5,13 @@ package lbadmin
 import (
 	"cmp"
 	"maps"
-	"os"
-	"runtime"
-	"runtime/metrics"
 	"slices"
-	"time"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 )
-
-// Process describes the process.
-type Process struct {
-	PID     int       `json:"pid"`
-	Version string    `json:"version"`
-	Node    string    `json:"node"`
-	Started time.Time `json:"started"`
-	// Uptime is in seconds.
-	Uptime float64 `json:"uptime"`
-	CPUs   int     `json:"cpus"`
-	// Goroutines is their number, Memory that of the bytes that Go has from the system.
-	Goroutines int    `json:"goroutines"`
-	Memory     uint64 `json:"memory"`
-	// Connections is the number of open ones, ConnectionsTotal that of those so far, MaxConn the
-	// limit; 0: none.
-	Connections      int   `json:"connections"`
-	ConnectionsTotal int64 `json:"connections_total"`
-	MaxConn          int64 `json:"maxconn"`
-	// ConnectionRateLimit and SessionRateLimit are in connections in a second; 0: none.
-	ConnectionRateLimit int64 `json:"connection_rate_limit"`
-	SessionRateLimit    int64 `json:"session_rate_limit"`
-	Stopping            bool  `json:"stopping"`
-	// Overload is the stage of overload: normal, tight or paused.
-	Overload string `json:"overload"`
-}
-
-var started = time.Now()
-
-func newProcess() Process {
-	p := Process{
-		PID: os.Getpid(), Started: started, Uptime: time.Since(started).Seconds(), CPUs: runtime.GOMAXPROCS(0),
-		Goroutines: runtime.NumGoroutine(), Memory: memory(),
-		Connections: lifecycle.Connections(), ConnectionsTotal: lifecycle.TotalConnections(), MaxConn: limits.Process.MaxConn.Load(),
-		ConnectionRateLimit: limits.Process.ConnRate.Load(), SessionRateLimit: limits.Process.SessRate.Load(),
-		Overload: limits.Overload.Stage().String(),
-	}
-	p.Version, _ = caddy.Version()
-	p.Node, _ = os.Hostname()
-	p.Stopping, _ = lifecycle.ShuttingDown()
-	return p
-}
-
-// memory returns the number of bytes that Go has from the system.
-func memory() uint64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(samples)
-	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
-}
 
 // Overview sums up the state of the process.
 type Overview struct {
@@ -112,7 +56,7 @@ func newOverview() Overview {
 	o := Overview{Process: newProcess()}
 	for _, f := range control.Frontends() {
 		o.Frontends.Total++
-		if f.Running {
+		if f.Running && f.State != frontend.Stopped {
 			o.Frontends.Open++
 		}
 		o.Rate += f.Rate

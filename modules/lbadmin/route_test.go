@@ -53,7 +53,7 @@ func TestWrongRequests(t *testing.T) {
 		{"GET", "/passthrough/process/", 200, "pid", ""},
 		{"GET", "/passthrough/process?x=1", 400, `parameter "x": expected no parameters`, ""},
 		{"GET", "/passthrough/process?%zz", 400, "invalid URL escape", ""},
-		{"POST", "/passthrough/process", 405, "method POST: expected GET", "GET"},
+		{"POST", "/passthrough/process", 405, "method POST: expected GET or PATCH", "GET, PATCH"},
 		{"PUT", "/passthrough/tables/t", 405, "method PUT: expected GET, POST or DELETE", "GET, POST, DELETE"},
 		{"HEAD", "/passthrough/backends", 405, "", "GET"},
 	} {

@@ -17,10 +17,10 @@ const (
 // routes are all routes.
 var routes = []route{
 	{path: "overview", methods: map[string]method{"GET": get(newOverview)}},
-	{path: "process", methods: map[string]method{"GET": get(newProcess)}},
+	{path: "process", methods: map[string]method{"GET": get(newProcess), "PATCH": changeProcess}},
 	{path: "overload", methods: map[string]method{"GET": get(limits.Overload.Report)}},
 	{path: "frontends", methods: map[string]method{"GET": get(newFrontends)}},
-	{path: "frontends/FRONTEND", methods: map[string]method{"GET": showFrontend}},
+	{path: "frontends/FRONTEND", methods: map[string]method{"GET": showFrontend, "PATCH": changeFrontend}},
 	{path: "listeners", methods: map[string]method{"GET": get(newListeners)}},
 	{path: "names", methods: map[string]method{"GET": get(newNames)}},
 	{path: "backends", methods: map[string]method{"GET": get(newBackends)}},
@@ -28,6 +28,8 @@ var routes = []route{
 	{path: "backends/BACKEND/servers/SERVER", methods: map[string]method{"GET": showServer, "PATCH": changeServer}},
 	{path: "sessions", query: append([]string{"limit"}, sessionParameters...), methods: map[string]method{"GET": listSessions, "DELETE": endSessions}},
 	{path: "sessions/ID", methods: map[string]method{"GET": showSession, "DELETE": endSession}},
+	{path: "events", query: []string{"since", "limit", "follow"}, methods: map[string]method{"GET": listEvents}},
+	{path: "errors", methods: map[string]method{"GET": get(newErrors), "DELETE": clearErrors}},
 	{path: "tables", methods: map[string]method{"GET": get(newTables)}},
 	{path: "tables/TABLE", anyQuery: true, methods: map[string]method{"GET": showTable, "POST": setEntry, "DELETE": clearTable}},
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbtop"
 )
@@ -48,6 +49,8 @@ func (s *source) Load(ctx context.Context, v lbtop.View) (state lbtop.State, err
 		state.Sessions, err = get[lbadmin.Sessions](ctx, s.endpoint, fmt.Sprintf("sessions?limit=%d", shownSessions))
 	case lbtop.Names:
 		state.Names, err = get[lbadmin.Names](ctx, s.endpoint, "names")
+	case lbtop.Events:
+		state.Events, err = get[[]events.Event](ctx, s.endpoint, "events?limit=200")
 	default:
 		state.Backends, err = get[lbadmin.Backends](ctx, s.endpoint, "backends")
 	}

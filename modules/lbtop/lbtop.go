@@ -12,6 +12,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 )
 
@@ -31,6 +32,7 @@ type State struct {
 	Backends  lbadmin.Backends
 	Sessions  lbadmin.Sessions
 	Names     lbadmin.Names
+	Events    []events.Event
 }
 
 // View is one of the views.
@@ -52,7 +54,7 @@ var viewNames = [viewCount]string{"Overview", "Frontends", "Servers", "Sessions"
 // refresh is the time between two states.
 const refresh = time.Second
 
-// framesPerSecond is how often the screen may change. More would cost CPU time without a use.
+// framesPerSecond limits the changes of the screen. More would cost CPU time without a use.
 const framesPerSecond = 10
 
 // Run shows the view until the user quits or ctx ends.

@@ -16,6 +16,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 )
 
@@ -59,13 +60,9 @@ func fixedState() State {
 		"web": {
 			Servers:       map[string]lbadmin.Server{"s1": server("up", "ready", true, 500), "s2": server("down", "ready", true, 0), "s3": server("up", "drain", true, 12)},
 			ActiveServers: 1, Connections: 519, Queue: 7, Rate: lbadmin.Rate{Now: 40},
-			Transitions: []lbadmin.Transition{
-				{At: at.Add(-3 * time.Hour), Server: "s2", To: "down", Reason: "layer 4 connection problem", Info: "connection refused"},
-				{At: at.Add(-time.Hour), Server: "s3", To: "drain", Reason: "set at run time"},
-			},
 		},
 		"mail": {Servers: map[string]lbadmin.Server{"m1": server("up", "ready", false, 3), "m2": server("up", "maint", false, 0)}, ActiveServers: 1, Connections: 3},
-		"down": {Servers: map[string]lbadmin.Server{"d1": server("down", "ready", true, 0)}, Down: true, Transitions: []lbadmin.Transition{{At: at.Add(-time.Minute), To: "no_server"}}},
+		"down": {Servers: map[string]lbadmin.Server{"d1": server("down", "ready", true, 0)}, Down: true},
 	}
 	for i := range 40 {
 		s.Sessions.Sessions = append(s.Sessions.Sessions, lbadmin.Session{
@@ -73,6 +70,11 @@ func fixedState() State {
 		})
 	}
 	s.Names = lbadmin.Names{Names: []lbadmin.NameCount{{Name: "www.example.com", Count: 100000}, {Name: `bad\x1b[2J`, Count: 3}}, Others: 17}
+	s.Events = []events.Event{
+		{At: at.Add(-3 * time.Hour), Kind: events.ServerDown, Text: "Server web/s2 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 0ms. 1 active and 0 backup servers left."},
+		{At: at.Add(-time.Hour), Kind: events.Changed, Text: `server web/s3: admin changed from "ready" to "drain"`, By: "admin endpoint"},
+		{At: at.Add(-time.Minute), Kind: events.BackendDown, Text: "backend down has no server available!"},
+	}
 	return s
 }
 

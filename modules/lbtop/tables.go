@@ -3,12 +3,12 @@
 package lbtop
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
@@ -140,32 +140,29 @@ func (m *model) names() *texttable.Table {
 	return t
 }
 
-// events shows the last changes of state of all backends and servers, the newest first.
+// events shows the last changes of state, the newest first.
 func (m *model) events() *texttable.Table {
-	type event struct {
-		backend string
-		lbadmin.Transition
-	}
-	var all []event
-	for _, name := range slices.Sorted(maps.Keys(m.state.Backends)) {
-		for _, e := range m.state.Backends[name].Transitions {
-			all = append(all, event{name, e})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b event) int { return cmp.Compare(b.At.UnixNano(), a.At.UnixNano()) })
-	t := &texttable.Table{Columns: []texttable.Column{{Title: "AGO", Right: true}, {Title: "WHERE"}, {Title: "TO"}, {Title: "WHY"}}}
-	for _, e := range all {
-		where := e.backend
-		if e.Server != "" {
-			where += "/" + e.Server
-		}
-		why := e.Reason
-		if e.Info != "" {
-			why += ": " + e.Info
-		}
-		t.Add(texttable.Age(m.state.At.Sub(e.At)), where, texttable.Painted(e.To, StateColour(e.To)), why)
+	t := &texttable.Table{Columns: []texttable.Column{{Title: "AGO", Right: true}, {Title: "EVENT"}}}
+	for _, e := range slices.Backward(m.state.Events) {
+		t.Add(texttable.Age(m.state.At.Sub(e.At)), texttable.Painted(e.Text, EventColour(e.Kind)))
 	}
 	return t
+}
+
+// EventColour returns the colour of a kind of events.
+func EventColour(k events.Kind) texttable.Colour {
+	switch k {
+	case events.ServerDown, events.BackendDown:
+		return texttable.Red
+	case events.ServerUp, events.BackendUp:
+		return texttable.Green
+	case events.DrainStarted:
+		return texttable.Yellow
+	case events.MaintStarted:
+		return texttable.Blue
+	default:
+		return 0
+	}
 }
 
 // StateOf returns the state of a server in a word.
@@ -187,13 +184,13 @@ func StateOf(s lbadmin.Server) string {
 // StateColour returns the colour of the state of a frontend, a backend or a server.
 func StateColour(state string) texttable.Colour {
 	switch state {
-	case "up", "open", "ready", "server_again":
+	case "up", "open":
 		return texttable.Green
-	case "down", "no_server":
+	case "down":
 		return texttable.Red
 	case "drain", "full":
 		return texttable.Yellow
-	case "maint", "paused":
+	case "maint", "disabled":
 		return texttable.Blue
 	case "stopped":
 		return texttable.Dim

@@ -83,7 +83,7 @@ func (m *model) foot() string {
 	return s.Paint(s.Pad(keys, m.width), texttable.Dim)
 }
 
-// room is the number of rows of the table that fit.
+// room returns the number of rows of the table that fit.
 func (m *model) room() int { return max(1, m.height-len(m.above())-5) }
 
 // body returns the lines of the view.
@@ -112,7 +112,7 @@ func (m *model) body() []string {
 // rows returns the number of rows of the table.
 func (m *model) rows() int { return len(m.table().Lines(m.tableScreen())) - 1 }
 
-// tableScreen is the screen without the column of the mark.
+// tableScreen returns the screen without the column of the mark.
 func (m *model) tableScreen() texttable.Screen {
 	s := m.screen()
 	s.Width--
