@@ -76,7 +76,9 @@ func TestErrors(t *testing.T) {
 
 func TestChangeProcess(t *testing.T) {
 	before := limits.Process.MaxConn.Load()
-	t.Cleanup(func() { ask(t, http.MethodPatch, prefix+"process", fmt.Sprintf(`{"maxconn": %d, "session_rate_limit": 0}`, before)) })
+	t.Cleanup(func() {
+		ask(t, http.MethodPatch, prefix+"process", fmt.Sprintf(`{"maxconn": %d, "session_rate_limit": 0}`, before))
+	})
 	status, text := ask(t, http.MethodPatch, prefix+"process", `{"maxconn": 77, "session_rate_limit": 88}`)
 	var p Process
 	if err := json.Unmarshal([]byte(text), &p); err != nil || status != http.StatusOK || p.MaxConn != 77 || p.SessionRate.Limit != 88 {

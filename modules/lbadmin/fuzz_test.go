@@ -22,7 +22,7 @@ import (
 func FuzzRoutes(f *testing.F) {
 	for _, r := range routes {
 		for m := range r.methods {
-			path := prefix + strings.NewReplacer("FRONTEND", "tls", "BACKEND", "fuzzed", "SERVER", "s1", "TABLE", "t", "ID", "1").Replace(r.path)
+			path := prefix + strings.NewReplacer("FRONTEND", "tls", "BACKEND", "fuzzed", "SERVER", "s1", "TABLE", "t", "ID", "1", "FILE", "fuzzed.map").Replace(r.path)
 			f.Add(m, path, "", `{"admin": "drain", "weight": "50%", "maxconn": 1, "health": "up"}`)
 			f.Add(m, path+"/x", "limit=1&server=s1&source=::/0&older_than=5m", `{"key": "192.0.2.1", "data": {"gpc0": 1}}`)
 		}

@@ -5,6 +5,7 @@ package lbadmin
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
@@ -81,6 +83,26 @@ var operations = map[string]operation{
 	"DELETE tables/TABLE":                   {summary: "Clears entries of a stick table.", answer: Cleared{}, parameters: tableQuery},
 }
 
+func init() {
+	for word, of := range map[string]string{"maps": "a map", "acls": "a file of ACLs"} {
+		version := []parameter{{"version", "integer", "The version; without it, the one in use."}}
+		file := word + "/FILE"
+		maps.Copy(operations, map[string]operation{
+			"GET " + word:  {summary: "Lists the " + word + " files that the configuration uses.", answer: []control.PatternFile{}},
+			"GET " + file:  {summary: "Lists the entries of " + of + ". FILE is its name, with %2F for a slash, or %23 and its id.", answer: []control.PatternEntry{}, parameters: version},
+			"POST " + file: {summary: "Adds entries to " + of + ", all or none of them, and shows the file.", body: AddPatterns{}, answer: control.PatternFile{}, parameters: version},
+			"DELETE " + file: {summary: "Removes entries of " + of + ", as the one parameter says, and shows the file.", answer: control.PatternFile{}, parameters: []parameter{
+				{"key", "string", "All entries with a key."}, {"id", "integer", "One entry."}, {"version", "integer", "All entries of a version."}, {"all", "integer", "1: all entries of the version in use."},
+			}},
+			"GET " + file + "/match":    {summary: "Looks a value up in " + of + ", by each method that it is used with.", answer: []control.PatternMatch{}, parameters: []parameter{{"value", "string", "The value."}}},
+			"POST " + file + "/prepare": {summary: "Begins a new version of " + of + ".", answer: PatternVersion{}},
+			"POST " + file + "/commit":  {summary: "Puts a version of " + of + " into use, all entries at once, and shows the file.", body: PatternVersion{}, answer: control.PatternFile{}},
+			"POST " + file + "/reset":   {summary: "Drops the changes of " + of + " made at run time, by reading the file again.", answer: control.PatternFile{}},
+		})
+	}
+	operations["PATCH maps/FILE"] = operation{summary: "Sets the value of entries of a map, and shows the map.", body: SetPattern{}, answer: control.PatternFile{}}
+}
+
 // TestOpenAPI compares docs/openapi.yaml with the routes and the types of their answers.
 func TestOpenAPI(t *testing.T) {
 	methods := make(map[string]bool)
@@ -130,7 +152,7 @@ type object = map[string]any
 func ref(kind, name string) object { return object{"$ref": "#/components/" + kind + "/" + name} }
 
 func newDocument(t *testing.T) object {
-	s := &schemas{comments: readComments(t, ".", "../limits", "../stick", "../events"), all: object{"Error": object{
+	s := &schemas{comments: readComments(t, ".", "../limits", "../stick", "../events", "../control"), all: object{"Error": object{
 		"type": "object", "required": []string{"error"}, "properties": object{"error": object{"type": "string", "description": "What is wrong, and what was expected."}},
 	}}}
 	paths := make(object)

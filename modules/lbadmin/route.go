@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -37,6 +38,30 @@ type method func(*request) (any, error)
 
 // stream is an answer that writes itself.
 type stream func(http.ResponseWriter) error
+
+// array makes an answer of an array, whose elements are written one at a time: there may be
+// millions.
+func array[T any](elements iter.Seq[T]) stream {
+	return func(w http.ResponseWriter) error {
+		separator := "["
+		for e := range elements {
+			if _, err := io.WriteString(w, separator); err != nil {
+				return err // the client is gone
+			}
+			if err := json.NewEncoder(w).Encode(e); err != nil {
+				return err // the client is gone
+			}
+			separator = ","
+		}
+		if separator == "[" {
+			separator = "[]"
+		} else {
+			separator = "]"
+		}
+		_, err := io.WriteString(w, separator+"\n")
+		return err
+	}
+}
 
 // request is a request of a route.
 type request struct {
@@ -166,20 +191,25 @@ const maxBody = 4 << 10
 // decode reads the body of a request: one object without unknown fields. The example is for the
 // error.
 func decode[T any](r *request, example string) (v T, err error) {
-	decoder := json.NewDecoder(http.MaxBytesReader(r.w, r.Body, maxBody))
+	return decodeUpTo[T](r, maxBody, example)
+}
+
+// decodeUpTo reads a body like decode, of at most that many bytes.
+func decodeUpTo[T any](r *request, most int64, example string) (v T, err error) {
+	decoder := json.NewDecoder(http.MaxBytesReader(r.w, r.Body, most))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&v); err != nil {
-		return v, bodyError(err, "expected an object such as "+example)
+		return v, bodyError(err, most, "expected an object such as "+example)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return v, bodyError(err, "expected one object and nothing after it")
+		return v, bodyError(err, most, "expected one object and nothing after it")
 	}
 	return v, nil
 }
 
-func bodyError(err error, expected string) error {
+func bodyError(err error, most int64, expected string) error {
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return apiError(http.StatusRequestEntityTooLarge, fmt.Errorf("reading the body: expected %d bytes at most", maxBody))
+		return apiError(http.StatusRequestEntityTooLarge, fmt.Errorf("reading the body: expected %d bytes at most", most))
 	}
 	if err == nil {
 		return invalid("reading the body: %s", expected)

@@ -3,6 +3,9 @@
 package lbadmin
 
 import (
+	"slices"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 )
 
@@ -15,7 +18,7 @@ const (
 )
 
 // routes are all routes.
-var routes = []route{
+var routes = slices.Concat([]route{
 	{path: "overview", methods: map[string]method{"GET": get(newOverview)}},
 	{path: "process", methods: map[string]method{"GET": get(newProcess), "PATCH": changeProcess}},
 	{path: "overload", methods: map[string]method{"GET": get(limits.Overload.Report)}},
@@ -32,4 +35,4 @@ var routes = []route{
 	{path: "errors", methods: map[string]method{"GET": get(newErrors), "DELETE": clearErrors}},
 	{path: "tables", methods: map[string]method{"GET": get(newTables)}},
 	{path: "tables/TABLE", anyQuery: true, methods: map[string]method{"GET": showTable, "POST": setEntry, "DELETE": clearTable}},
-}
+}, patternRoutes("maps", control.Maps), patternRoutes("acls", control.ACLs))

@@ -3,10 +3,7 @@
 package lbadmin
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -68,7 +65,7 @@ func showTable(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return entries(t, f), nil
+	return array(t.Entries(f)), nil
 }
 
 func clearTable(r *request) (any, error) {
@@ -102,29 +99,6 @@ func newFilter(c tables.Config, query url.Values) (f stick.Filter, err error) {
 	return f, nil
 }
 
-// entries writes an array of entries, one at a time: there may be millions.
-func entries(t control.Table, f stick.Filter) stream {
-	return func(w http.ResponseWriter) error {
-		separator := "["
-		for e := range t.Entries(f) {
-			if _, err := io.WriteString(w, separator); err != nil {
-				return err // the client is gone
-			}
-			if err := json.NewEncoder(w).Encode(e); err != nil {
-				return err // the client is gone
-			}
-			separator = ","
-		}
-		if separator == "[" {
-			separator = "[]"
-		} else {
-			separator = "]"
-		}
-		_, err := io.WriteString(w, separator+"\n")
-		return err
-	}
-}
-
 // Set is the body of a POST: values of the entry of a key, which is created if necessary.
 type Set struct {
 	Key string `json:"key"`
@@ -147,5 +121,8 @@ func setEntry(r *request) (any, error) {
 	if err := t.Set(control.ByAdmin, s.Key, s.Data, s.Server); err != nil {
 		return nil, err
 	}
-	return entries(t, f), f.Key(t.Config(), s.Key)
+	if err := f.Key(t.Config(), s.Key); err != nil {
+		return nil, err
+	}
+	return array(t.Entries(f)), nil
 }

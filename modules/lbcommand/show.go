@@ -29,6 +29,8 @@ func (c *commands) showCommands() []*cobra.Command {
 		c.sessionsCommand(),
 		c.command("top", "Shows the load balancer live in the terminal", 0, 0, c.top),
 		c.command("names", "Lists the server names that clients ask for most", 0, 0, c.names),
+		c.mapsCommand("maps", "the maps"),
+		c.mapsCommand("acls", "the files of ACLs"),
 		c.eventsCommand(),
 		c.command("errors", "Shows the last faulty message of each frontend and backend", 0, 0, c.errors),
 		c.command("tables [TABLE]", "Lists the stick tables, or the entries of one", 0, 1, c.tables),
