@@ -18,7 +18,7 @@ type httpAction struct {
 const (
 	noteEveryRequest = "every request is one line of the access log"
 	noteNoMarks      = "marking packets is not available"
-	noteNoRuntimeMap = "maps and ACLs cannot be changed at run time"
+	noteNoRuntimeMap = "rules do not change maps and ACLs; the socket does"
 
 	exporter     = "use-service prometheus-exporter"
 	noteExporter = "the answer has other metrics as well; the parameters of a request, such as scope, do not select"

@@ -45,6 +45,8 @@ func init() {
 		sessionCommands,
 		errorCommands,
 		activityCommands,
+		mapCommands,
+		tableCommands,
 	} {
 		commands = append(commands, group...)
 	}
