@@ -75,7 +75,10 @@ func newCommand(cmd *cobra.Command, out, err io.Writer) {
 	flags.StringVarP(&c.endpoint.config, "config", "c", "", "The configuration to take that address from")
 	flags.StringVarP(&c.endpoint.adapter, "adapter", "a", "", "The adapter of that configuration")
 	flags.BoolVar(&c.json, "json", false, "Print JSON")
-	cmd.RunE = c.run(func(*cobra.Command, []string) error {
+	cmd.RunE = c.run(func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("command %q: not known; caddy help passthrough lists the commands", args[0])
+		}
 		return usage("expected a command; caddy help passthrough lists them")
 	})
 	cmd.AddCommand(c.showCommands()...)

@@ -40,7 +40,7 @@ func (e *endpoint) connect() error {
 		return fmt.Errorf("finding the admin endpoint: %w", err)
 	}
 	parsed, err := caddy.ParseNetworkAddress(address)
-	if err != nil || parsed.PortRangeSize() > 1 {
+	if err != nil || parsed.PortRangeSize() > 1 || !parsed.IsUnixNetwork() && parsed.StartPort == 0 {
 		return usage("admin endpoint %q: expected HOST:PORT or unix//PATH", address)
 	}
 	e.address, e.origin = address, "http://"+parsed.JoinHostPort(0)
