@@ -136,13 +136,26 @@ func (s *stateLine) cause() string {
 
 // reason returns the result of a check.
 func (s *stateLine) reason() string {
-	code, info := statusOf(s.Result)
-	text := ", reason: " + haproxyReasons[s.Result.Code] + code
+	description, code, info := CheckWords(s.Result)
+	text := ", reason: " + description
+	if code != "" {
+		text += ", code: " + code
+	}
 	if info != "" {
-		first, size := utf8.DecodeRuneInString(info)
-		text += `, info: "` + string(unicode.ToUpper(first)) + info[size:] + `"`
+		text += `, info: "` + info + `"`
 	}
 	return text + fmt.Sprintf(", check duration: %dms", s.Took.Milliseconds())
+}
+
+// CheckWords returns HAProxy's description of the result of a check, the status in the answer and
+// the rest of the answer. The latter two may be empty.
+func CheckWords(r pool.Result) (description, code, info string) {
+	code, info = statusOf(r)
+	if info != "" {
+		first, size := utf8.DecodeRuneInString(info)
+		info = string(unicode.ToUpper(first)) + info[size:]
+	}
+	return haproxyReasons[r.Code], code, info
 }
 
 // answerStatus matches the status in the info of a check: that of an answer of HTTP or SMTP.
@@ -156,11 +169,11 @@ func statusOf(r pool.Result) (code, info string) {
 	m := answerStatus.FindStringSubmatch(r.Info)
 	switch {
 	case m == nil:
-		return ", code: 0", r.Info
+		return "0", r.Info
 	case r.Code == pool.Layer7OK:
-		return ", code: " + m[1], ""
+		return m[1], ""
 	default:
-		return ", code: " + m[1], m[2]
+		return m[1], m[2]
 	}
 }
 

@@ -41,7 +41,7 @@ func showInfo(r *request) error {
 // showStat shows all rows, or those of a section, a type and a server: show stat WEB 4 -1.
 func showStat(r *request) error {
 	q := statfields.Query{
-		Kinds: statfields.All, ID: -1, Addresses: r.level >= Operator,
+		Kinds: statfields.All, ID: -1, Addresses: r.server.level >= Operator,
 		NoMaint: slices.Contains(r.args, "no-maint"), Up: slices.Contains(r.args, "up"),
 	}
 	if len(r.args) >= 3 && !isFlag(r.args[0]) {

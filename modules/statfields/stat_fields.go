@@ -34,7 +34,7 @@ var StatFields = append([]StatField{
 	}},
 	{"stot", "MCP", [4]func(*source) Value{
 		func(s *source) Value { return count(s.frontend.Sessions) }, func(s *source) Value { return count(s.backend.Traffic.Connections) },
-		func(s *source) Value { return count(s.server.Taken) }, func(s *source) Value { return count(s.listener.Accepted) },
+		func(s *source) Value { return count(s.server.Taken + s.server.Retries) }, func(s *source) Value { return count(s.listener.Accepted) },
 	}},
 	{"bin", "MCP", [4]func(*source) Value{
 		func(s *source) Value { return count(s.frontend.In) }, func(s *source) Value { return count(s.backend.Traffic.In) },
@@ -77,7 +77,7 @@ var StatFields = append([]StatField{
 		func(s *source) Value { return small(s.server.MaxRate) },
 	}},
 	{"check_status", "MOP", atServers(nil, ifChecked(func(s *source) Value { return checkCode(s.server.Check) }))},
-	{"check_code", "MOP", [4]func(*source) Value{}},
+	{"check_code", "MOP", atServers(nil, ifChecked(func(s *source) Value { return checkStatus(s.server.Check) }))},
 	{"check_duration", "MDP", atServers(nil, ifChecked(func(s *source) Value { return checkDuration(s.server.Check) }))},
 	{Name: "hrsp_1xx", Tags: "MCP"}, {Name: "hrsp_2xx", Tags: "MCP"}, {Name: "hrsp_3xx", Tags: "MCP"}, {Name: "hrsp_4xx", Tags: "MCP"},
 	{Name: "hrsp_5xx", Tags: "MCP"}, {Name: "hrsp_other", Tags: "MCP"}, {Name: "hanafail", Tags: "MCP"},
@@ -95,7 +95,7 @@ var StatFields = append([]StatField{
 	{"rtime", "MaP", atServers(zero("u32"), zero("u32"))},
 	{"ttime", "MaP", atServers(func(s *source) Value { return milliseconds(s.backend.Traffic.Total.Average()) }, func(s *source) Value { return milliseconds(s.server.Traffic.Total.Average()) })},
 	{"agent_status", "MOP", atServers(nil, ifAsked(func(s *source) Value { return checkCode(s.server.Agent) }))},
-	{"agent_code", "MOP", [4]func(*source) Value{}},
+	{"agent_code", "MOP", atServers(nil, ifAsked(func(s *source) Value { return checkStatus(s.server.Agent) }))},
 	{"agent_duration", "MDP", atServers(nil, ifAsked(func(s *source) Value { return checkDuration(s.server.Agent) }))},
 	{"check_desc", "MOP", atServers(nil, ifChecked(func(s *source) Value { return checkDescription(s.server.Check) }))},
 	{"agent_desc", "MOP", atServers(nil, ifAsked(func(s *source) Value { return checkDescription(s.server.Agent) }))},

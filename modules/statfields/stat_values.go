@@ -154,13 +154,25 @@ func checkDuration(c pool.CheckRecord) Value {
 	return count(c.Took.Milliseconds())
 }
 
-func checkInfo(c pool.CheckRecord) Value { return text(c.Info) }
+func checkInfo(c pool.CheckRecord) Value {
+	_, _, info := balancer.CheckWords(c.Result)
+	return text(info)
+}
+
+// checkStatus returns the status in the answer to a check, or nothing if it had none.
+func checkStatus(c pool.CheckRecord) Value {
+	if _, code, _ := balancer.CheckWords(c.Result); code != "" {
+		return Value{"u32", code}
+	}
+	return Value{}
+}
 
 func checkDescription(c pool.CheckRecord) Value {
 	if c.At.IsZero() {
 		return text("Initializing")
 	}
-	return text(c.Code.String())
+	description, _, _ := balancer.CheckWords(c.Result)
+	return text(description)
 }
 
 // checkHealth returns HAProxy's measure of health: 0 to rise-1 while down, rise to rise+fall-1
@@ -219,7 +231,7 @@ func backendStatus(s *source) Value {
 	if s.Up {
 		up := 0
 		for i := range s.backend.Servers {
-			if !s.backend.Servers[i].Down {
+			if server := &s.backend.Servers[i]; !server.Down && server.Admin != pool.Maint {
 				up++
 			}
 		}
