@@ -157,17 +157,6 @@ func (p *program) ask(t *testing.T, line string) string {
 // both yields both programs.
 func (r *rig) both(yield func(*program) bool) { _ = yield(r.haproxy) && yield(r.ours) }
 
-// agree sends lines to both programs, one after the other, and compares the answers.
-func (r *rig) agree(t *testing.T, lines ...string) {
-	t.Helper()
-	for _, line := range lines {
-		want, got := r.haproxy.ask(t, line), r.ours.ask(t, line)
-		if got != want {
-			t.Errorf("%s:\ngot  %q\nwant %q", line, got, want)
-		}
-	}
-}
-
 // exchange connects to a frontend, sends a request of n bytes and reads the answer up to its end.
 func (p *program) exchange(frontend string, n int) error {
 	c, err := net.Dial("tcp", p.at[frontend])

@@ -50,6 +50,8 @@ var statDiffers = map[string]string{
 	"qtime":          "a time", "ctime": "a time", "ttime": "a time",
 	"qtime_max": "a time", "ctime_max": "a time", "ttime_max": "a time",
 	"need_conn_est": "for HTTP",
+	"smax":          "an ended session counts until the program has noticed its end",
+	"chkdown":       "the beginning of maintenance does not count",
 
 	"refusing/FRONTEND bin": "bytes that reached no server do not count",
 	"refused/BACKEND bin":   "bytes that reached no server do not count",
@@ -157,8 +159,7 @@ func TestShowStat(t *testing.T) {
 	r.agree(t, "show stat nope 1 1")
 }
 
-// quiet waits until the program has no sessions: then the highest number does not depend on how long
-// the program takes to end one.
+// quiet waits until the program has no sessions, so that the next one is alone.
 func (p *program) quiet(t *testing.T) {
 	t.Helper()
 	until(t, p.name+": no sessions", func() bool {

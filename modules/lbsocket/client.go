@@ -178,6 +178,11 @@ func (r *request) answer(words []string) {
 	}
 }
 
+// message is the text of an error in HAProxy's words.
+type message string
+
+func (m message) Error() string { return string(m) }
+
 // bare is the text of an error that HAProxy writes without a newline.
 type bare string
 

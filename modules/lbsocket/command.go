@@ -47,6 +47,10 @@ func init() {
 		activityCommands,
 		mapCommands,
 		tableCommands,
+		serverCommands,
+		serversCommands,
+		waitCommands,
+		frontendCommands,
 	} {
 		commands = append(commands, group...)
 	}

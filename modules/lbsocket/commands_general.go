@@ -3,7 +3,6 @@
 package lbsocket
 
 import (
-	"errors"
 	"os"
 	"slices"
 	"time"
@@ -61,7 +60,7 @@ func showLevel(r *request) error {
 func setSeverityOutput(r *request) error {
 	i := slices.Index([]string{"none", "number", "string"}, r.arg(0))
 	if i < 0 {
-		return errors.New("one of 'none', 'number', 'string' is a required argument")
+		return message("one of 'none', 'number', 'string' is a required argument")
 	}
 	r.severities = severityOutput(i)
 	return nil
@@ -69,14 +68,14 @@ func setSeverityOutput(r *request) error {
 
 func setTimeout(r *request) error {
 	if r.arg(0) != "cli" {
-		return errors.New("'set timeout' only supports 'cli'.")
+		return message("'set timeout' only supports 'cli'.")
 	}
 	if r.arg(1) == "" {
-		return errors.New("Expects an integer value.")
+		return message("Expects an integer value.")
 	}
 	d, err := haproxyfile.ParseTime(r.arg(1), time.Second)
 	if err != nil || d <= 0 {
-		return errors.New("Invalid timeout value.")
+		return message("Invalid timeout value.")
 	}
 	r.timeout = d
 	return nil
@@ -92,7 +91,7 @@ func showEnv(r *request) error {
 	}
 	value, ok := os.LookupEnv(name)
 	if !ok {
-		return errors.New("Variable not found")
+		return message("Variable not found")
 	}
 	r.print(name, "=", value, "\n")
 	return nil

@@ -4,7 +4,6 @@ package lbsocket
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,14 +56,14 @@ func showSession(r *request, word string) error {
 
 // Errors in HAProxy's words.
 var (
-	errNotFound   = errors.New("Session not found.")                          //nolint:staticcheck,revive // as above
-	errNoSession  = errors.New("No such session (use 'show sess').")          //nolint:staticcheck,revive // as above
-	errNeedsID    = errors.New("Session pointer expected (use 'show sess').") //nolint:staticcheck,revive // as above
-	errNoBackend  = errors.New("No such backend.")                            //nolint:staticcheck,revive // as above
-	errNoServer   = errors.New("No such server.")                             //nolint:staticcheck,revive // as above
-	errNeedsNames = errors.New("Require 'backend/server'.")                   //nolint:staticcheck,revive // as above
-	errNoProxy    = errors.New("No such proxy.")                              //nolint:staticcheck,revive // as above
-	errNoResolver = errors.New("Can't find that resolvers section")           //nolint:staticcheck,revive // as above
+	errNotFound   = message("Session not found.")
+	errNoSession  = message("No such session (use 'show sess').")
+	errNeedsID    = message("Session pointer expected (use 'show sess').")
+	errNoBackend  = message("No such backend.")
+	errNoServer   = message("No such server.")
+	errNeedsNames = message("Require 'backend/server'.")
+	errNoProxy    = message("No such proxy.")
+	errNoResolver = message("Can't find that resolvers section")
 )
 
 // sessionFilter returns the filter that words of HAProxy 3 describe.

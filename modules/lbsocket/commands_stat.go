@@ -3,7 +3,6 @@
 package lbsocket
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 
@@ -73,7 +72,7 @@ func selectStat(q *statfields.Query, args []string) error {
 	} else if id, ok := statfields.ProxyID(args[0]); ok {
 		q.Proxy = id
 	} else {
-		return errors.New("No such proxy.")
+		return message("No such proxy.")
 	}
 	kinds, _ := strconv.Atoi(args[1])
 	q.Kinds = statfields.Mask(kinds)

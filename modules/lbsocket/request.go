@@ -4,7 +4,6 @@ package lbsocket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -55,7 +54,7 @@ func (r *request) done(told ...string) {
 	}
 }
 
-var errDenied = errors.New("Permission denied") //nolint:staticcheck,revive // HAProxy's text
+var errDenied = message("Permission denied")
 
 // severity is that of syslog.
 type severity int

@@ -3,18 +3,13 @@
 package statfields
 
 import (
+	"cmp"
 	"fmt"
-	"os"
-	"runtime"
 	"runtime/debug"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
 // InfoField is a field of show info.
@@ -25,13 +20,10 @@ type InfoField struct {
 	Value Value
 }
 
-// process holds the numbers that several fields of show info are about.
+// process holds the numbers that fields of show info are about.
 type process struct {
-	accepted, sessions, out int64
-	rate, maxRate           int
-
-	listeners int
-	memory    runtime.MemStats
+	control.Process
+	sessions int64
 }
 
 // infoFields are the fields of HAProxy 2.6, in its order, two of which it does not show either.
@@ -43,35 +35,35 @@ var infoFields = []struct {
 	{"Name", "POS", words("caddy-passthrough")},
 	{"Version", "POS", func(*process) Value { return text(Version()) }},
 	{"Release_date", "POS", func(*process) Value { return text(releaseDate()) }},
-	{"Nbthread", "CGS", func(*process) Value { return small(runtime.GOMAXPROCS(0)) }},
+	{"Nbthread", "CGS", func(p *process) Value { return small(p.Threads) }},
 	{"Nbproc", "CGS", fixed(1)},
 	{"Process_num", "KGP", fixed(1)},
-	{"Pid", "SGP", func(*process) Value { return small(os.Getpid()) }},
-	{"Uptime", "MDP", func(*process) Value { return text(uptime(time.Since(started))) }},
-	{"Uptime_sec", "MDP", func(*process) Value { return since(started) }},
-	{"Memmax_MB", "CLP", func(*process) Value { return small(int64(limits.MemoryLimit()) >> 20) }},
-	{"PoolAlloc_MB", "MGP", func(p *process) Value { return small(p.memory.HeapSys >> 20) }},
-	{"PoolUsed_MB", "MGP", func(p *process) Value { return small(p.memory.HeapAlloc >> 20) }},
+	{"Pid", "SGP", func(p *process) Value { return small(p.PID) }},
+	{"Uptime", "MDP", func(p *process) Value { return text(uptime(time.Since(p.Started))) }},
+	{"Uptime_sec", "MDP", func(p *process) Value { return since(p.Started) }},
+	{"Memmax_MB", "CLP", func(p *process) Value { return small(p.MemoryLimit >> 20) }},
+	{"PoolAlloc_MB", "MGP", func(p *process) Value { return small(p.Memory.System >> 20) }},
+	{"PoolUsed_MB", "MGP", func(p *process) Value { return small(p.Memory.Heap >> 20) }},
 	{"PoolFailed", "MCP", fixed(0)},
-	{"Ulimit-n", "CLP", func(*process) Value { return small(2 * descriptorLimit()) }},
-	{"Maxsock", "CLP", func(*process) Value { return small(2 * descriptorLimit()) }},
-	{"Maxconn", "CLP", func(*process) Value { return small(processLimit()) }},
-	{"Hard_maxconn", "CLP", func(*process) Value { return small(descriptorLimit()) }},
-	{"CurrConns", "MGP", func(*process) Value { return small(lifecycle.Connections()) }},
-	{"CumConns", "MCP", func(p *process) Value { return small(p.accepted) }},
+	{"Ulimit-n", "CLP", func(p *process) Value { return small(2 * p.Possible) }},
+	{"Maxsock", "CLP", func(p *process) Value { return small(2 * p.Possible) }},
+	{"Maxconn", "CLP", func(p *process) Value { return small(cmp.Or(p.MaxConn, p.Possible)) }},
+	{"Hard_maxconn", "CLP", func(p *process) Value { return small(p.Possible) }},
+	{"CurrConns", "MGP", func(p *process) Value { return small(p.Connections) }},
+	{"CumConns", "MCP", func(p *process) Value { return small(p.Total) }},
 	{"CumReq", "MCP", func(p *process) Value { return small(p.sessions) }},
 	{"MaxSslConns", "MMP", fixed(0)},
 	{"CurrSslConns", "MGP", fixed(0)},
 	{"CumSslConns", "MCP", fixed(0)},
-	{"Maxpipes", "CLP", func(*process) Value { return small(int64(relay.ReadStats().MaxPipes)) }},
-	{"PipesUsed", "MGP", func(*process) Value { return small(int64(relay.ReadStats().Pipes)) }},
+	{"Maxpipes", "CLP", func(p *process) Value { return small(int64(p.Relay.MaxPipes)) }},
+	{"PipesUsed", "MGP", func(p *process) Value { return small(int64(p.Relay.Pipes)) }},
 	{"PipesFree", "MGP", fixed(0)},
-	{"ConnRate", "MRP", func(p *process) Value { return small(p.rate) }},
-	{"ConnRateLimit", "CLP", func(*process) Value { return small(int64(limits.Process.ConnRate.Load())) }},
-	{"MaxConnRate", "MMP", func(p *process) Value { return small(p.maxRate) }},
-	{"SessRate", "MRP", func(p *process) Value { return small(p.rate) }},
-	{"SessRateLimit", "CLP", func(*process) Value { return small(int64(limits.Process.SessRate.Load())) }},
-	{"MaxSessRate", "MRP", func(p *process) Value { return small(p.maxRate) }},
+	{"ConnRate", "MRP", func(p *process) Value { return small(p.ConnRate) }},
+	{"ConnRateLimit", "CLP", func(p *process) Value { return small(p.ConnRateLimit) }},
+	{"MaxConnRate", "MMP", func(p *process) Value { return small(p.MaxConnRate) }},
+	{"SessRate", "MRP", func(p *process) Value { return small(p.SessionRate) }},
+	{"SessRateLimit", "CLP", func(p *process) Value { return small(p.SessionRateLimit) }},
+	{"MaxSessRate", "MRP", func(p *process) Value { return small(p.MaxSessionRate) }},
 	{"SslRate", "MRP", fixed(0)},
 	{"SslRateLimit", "CLP", fixed(0)},
 	{"MaxSslRate", "MMP", fixed(0)},
@@ -86,36 +78,30 @@ var infoFields = []struct {
 	{"CompressBpsOut", "MRP", fixed(0)},
 	{"CompressBpsRateLim", "CLP", fixed(0)},
 	{}, {},
-	{"Tasks", "MGP", func(*process) Value { return small(runtime.NumGoroutine()) }},
+	{"Tasks", "MGP", func(p *process) Value { return small(p.Goroutines) }},
 	{"Run_queue", "MGP", fixed(0)},
 	{"Idle_pct", "MaP", fixed(100)},
-	{"node", "COS", func(*process) Value { return text(node()) }},
+	{"node", "COS", func(p *process) Value { return text(cmp.Or(p.Node, "localhost")) }},
 	{},
-	{"Stopping", "MGP", func(*process) Value {
-		stopping, _ := lifecycle.ShuttingDown()
-		return oneIf(stopping)
-	}},
-	{"Jobs", "MGP", func(p *process) Value { return small(lifecycle.Connections() + p.listeners) }},
+	{"Stopping", "MGP", func(p *process) Value { return oneIf(p.Stopping) }},
+	{"Jobs", "MGP", func(p *process) Value { return small(p.Connections + p.Listeners) }},
 	{"Unstoppable Jobs", "MGP", fixed(0)},
-	{"Listeners", "MGP", func(p *process) Value { return small(p.listeners) }},
+	{"Listeners", "MGP", func(p *process) Value { return small(p.Listeners) }},
 	{"ActivePeers", "MGP", fixed(0)},
 	{"ConnectedPeers", "MGP", fixed(0)},
-	{"DroppedLogs", "MGP", func(*process) Value {
-		_, dropped := tcplog.Stats()
-		return small(int64(dropped))
-	}},
+	{"DroppedLogs", "MGP", func(p *process) Value { return small(p.DroppedLogLines) }},
 	{"BusyPolling", "MGP", fixed(0)},
 	{"FailedResolutions", "MGP", func(*process) Value { return small(int64(resolve.Servers.Stats().Failed)) }},
-	{"TotalBytesOut", "MGP", func(p *process) Value { return count(p.out) }},
-	{"TotalSplicdedBytesOut", "MGP", func(*process) Value { return count(int64(relay.ReadStats().Spliced)) }},
+	{"TotalBytesOut", "MGP", func(p *process) Value { return count(p.Out) }},
+	{"TotalSplicdedBytesOut", "MGP", func(p *process) Value { return count(int64(p.Relay.Spliced)) }},
 	{"BytesOutRate", "MRP", func(*process) Value { return count(0) }},
 	{"DebugCommandsIssued", "MGP", fixed(0)},
 	{"CumRecvLogs", "MCP", fixed(0)},
 	{"Build info", "POS", func(*process) Value { return text(Version()) }},
-	{"Memmax_bytes", "CLP", func(*process) Value { return small(int64(limits.MemoryLimit())) }},
-	{"PoolAlloc_bytes", "MGP", func(p *process) Value { return count(p.memory.HeapSys) }},
-	{"PoolUsed_bytes", "MGP", func(p *process) Value { return count(p.memory.HeapAlloc) }},
-	{"Start_time_sec", "MDP", func(*process) Value { return small(started.Unix()) }},
+	{"Memmax_bytes", "CLP", func(p *process) Value { return small(p.MemoryLimit) }},
+	{"PoolAlloc_bytes", "MGP", func(p *process) Value { return count(p.Memory.System) }},
+	{"PoolUsed_bytes", "MGP", func(p *process) Value { return count(p.Memory.Heap) }},
+	{"Start_time_sec", "MDP", func(p *process) Value { return small(p.Started.Unix()) }},
 	{"Tainted", "SGP", words("0")},
 }
 
@@ -134,20 +120,10 @@ func Info() (fields []InfoField) {
 }
 
 func newProcess() *process {
-	p := new(process)
+	p := &process{Process: control.ProcessNow()}
 	for _, f := range control.Frontends() {
-		p.accepted += f.Accepted
 		p.sessions += f.Sessions
-		p.out += f.Out
-		p.rate += f.Rate
-		p.maxRate += f.MaxRate
-		for i := range f.Listeners {
-			if f.Listeners[i].Open {
-				p.listeners++
-			}
-		}
 	}
-	runtime.ReadMemStats(&p.memory)
 	return p
 }
 
@@ -158,19 +134,7 @@ func uptime(d time.Duration) string {
 }
 
 // Version returns the version of this module, or that of the program.
-func Version() string {
-	const module = "github.com/caddy-passthrough/caddy-passthrough"
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, dep := range build.Deps {
-		if dep.Path == module {
-			return dep.Version
-		}
-	}
-	return build.Main.Version
-}
+func Version() string { return cmp.Or(control.ProcessNow().Version, "unknown") }
 
 // releaseDate returns the day of the commit that the program was built from, or "unknown".
 func releaseDate() string {
@@ -182,13 +146,4 @@ func releaseDate() string {
 		}
 	}
 	return "unknown"
-}
-
-// node returns the name of the system.
-func node() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return "localhost"
-	}
-	return name
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -45,7 +46,7 @@ func sessionsLimit(s *source) Value {
 // processLimit returns the number of connections that the process may have.
 func processLimit() int64 {
 	if n := limits.Process.MaxConn.Load(); n > 0 {
-		return n
+		return int64(n)
 	}
 	return descriptorLimit()
 }
@@ -119,7 +120,17 @@ func trackedServer(s *source) Value {
 	return text(s.server.Track.String())
 }
 
-// ifChecked returns a function that returns nothing for a server without checks.
+// ofChecks returns a function that returns nothing for a server without checks.
+func ofChecks(f func(*source) Value) func(*source) Value {
+	return func(s *source) Value {
+		if s.server.ServerConfig.Check == nil {
+			return Value{}
+		}
+		return f(s)
+	}
+}
+
+// ifChecked returns a function that returns nothing for a server that is not checked now.
 func ifChecked(f func(*source) Value) func(*source) Value {
 	return func(s *source) Value {
 		if s.server.ServerConfig.Check == nil || s.server.Admin == pool.Maint {
@@ -129,7 +140,7 @@ func ifChecked(f func(*source) Value) func(*source) Value {
 	}
 }
 
-// ifAsked returns a function that returns nothing for a server without an agent.
+// ifAsked returns a function that returns nothing for a server whose agent is not asked now.
 func ifAsked(f func(*source) Value) func(*source) Value {
 	return func(s *source) Value {
 		if s.server.ServerConfig.Agent == nil || s.server.Admin == pool.Maint {
@@ -207,10 +218,13 @@ func algorithm(s *source) Value {
 }
 
 func frontendStatus(s *source) Value {
-	if s.frontend.Running {
-		return text("OPEN")
+	switch {
+	case !s.frontend.Running || s.frontend.State == frontend.Stopped:
+		return text("STOP")
+	case s.frontend.State == frontend.Disabled:
+		return text("PAUSED")
 	}
-	return text("STOP")
+	return text("OPEN")
 }
 
 func listenerStatus(s *source) Value {

@@ -9,6 +9,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 )
 
 // Value is the value of a field. The zero value is that of a field that does not apply.
@@ -37,7 +39,7 @@ func milliseconds(d time.Duration) Value { return small(d.Milliseconds()) }
 // since returns the whole seconds since a time, or since the process began if it is zero.
 func since(at time.Time) Value {
 	if at.IsZero() {
-		at = started
+		at = control.ProcessNow().Started
 	}
 	return seconds(time.Since(at))
 }
@@ -57,9 +59,6 @@ func limit(n int) Value {
 	}
 	return small(n)
 }
-
-// started is the time at which the process began.
-var started = time.Now()
 
 // Tags are the three letters of HAProxy's typed output: origin, nature and scope of a field.
 type Tags string
