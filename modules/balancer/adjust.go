@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -16,11 +15,11 @@ import (
 // adjust returns the pool's configuration of a server with what was set at run time, validated as
 // if it had been configured.
 func (b *Backend) adjust(server string, a pool.Adjustment) (c pool.ServerConfig, err error) {
-	i := slices.IndexFunc(b.Servers, func(s *Server) bool { return s.Name == server })
-	if i < 0 {
+	found := b.serverNamed(server)
+	if found == nil {
 		return c, pool.ErrNoSuchServer
 	}
-	s := *b.Servers[i]
+	s := *found
 	if a.Address != "" {
 		s.Address = a.Address
 		if IsTemplate(s.Address) {
@@ -39,6 +38,19 @@ func (b *Backend) adjust(server string, a pool.Adjustment) (c pool.ServerConfig,
 	c = s.config()
 	c.HealthConfig = b.healthConfig(&s)
 	return c, nil
+}
+
+// serverNamed returns the server of that name, of the configuration or added; or nil.
+func (b *Backend) serverNamed(name string) *Server {
+	if a := b.added(name); a != nil {
+		return a.server
+	}
+	for _, s := range b.Servers {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
 }
 
 // adjustCheck gives a copy of the check what was set.

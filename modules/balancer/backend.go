@@ -142,6 +142,7 @@ type Backend struct {
 	inline  inline
 	ready   *readyServers     // nil: no connections are made before there are clients
 	sticky  *stickyServers    // nil without Stick
+	extra   *addedServers     // nil before it is provisioned
 	written *options.Recorder // while a Caddyfile is parsed
 }
 
@@ -173,6 +174,6 @@ func (b *Backend) Close() {
 func (b *Backend) Empty() bool {
 	configured := *b
 	configured.name, configured.pool, configured.headers = "", nil, nil
-	configured.Origin, configured.written, configured.ready = "", nil, nil
+	configured.Origin, configured.written, configured.ready, configured.extra = "", nil, nil, nil
 	return reflect.ValueOf(configured).IsZero()
 }

@@ -46,6 +46,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.provisionChecks(ctx); err != nil {
 		return err
 	}
+	b.prepareAdded()
 	b.pool, err = registry.Open(b.poolConfig(policy, ctx.Logger()))
 	return err
 }
@@ -72,7 +73,7 @@ func (b *Backend) poolConfig(policy pool.Policy, logger *zap.Logger) pool.Config
 	c := pool.Config{
 		Backend: b.name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
 		Redispatch: b.Redispatch.On && !b.Persist, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
-		RetryBudget: b.RetryBudget.config(), Adjust: b.adjust,
+		RetryBudget: b.RetryBudget.config(), Adjust: b.adjust, Added: b.addedConfig,
 		Notify: b.logEvents(logger.Named("backend").Named(b.name)),
 	}
 	for _, s := range b.Servers {

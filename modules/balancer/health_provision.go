@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 // Defaults of checks, as in HAProxy.
@@ -148,6 +149,14 @@ func (b *Backend) agentOf(s *Server) *Agent {
 
 // healthConfig returns the pool's configuration of a server's health.
 func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
+	if a := b.added(s.Name); a != nil {
+		return b.healthConfigWith(s, a.socket, a.header)
+	}
+	return b.healthConfigWith(s, b.sockets[s.Name], b.headers[s.Name])
+}
+
+// healthConfigWith returns the same of a server with the options of its sockets, and its header.
+func (b *Backend) healthConfigWith(s *Server, socket *relay.SocketOptions, header *ProxyHeader) pool.HealthConfig {
 	c := pool.HealthConfig{
 		Init: initStates[s.InitState], Observe: observed[s.Observe], OnError: errorActions[s.OnError],
 		ErrorLimit: cmp.Or(s.ErrorLimit, DefaultErrorLimit), Track: s.tracked(b.name),
@@ -156,22 +165,22 @@ func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	if check := b.checkOf(s); check != nil {
 		interval := cmp.Or(time.Duration(check.Interval), DefaultInterval)
 		c.Check = &pool.Check{
-			Checker: check.checker, Target: b.target(s, check, interval), Spread: check.Spread,
+			Checker: check.checker, Target: b.target(s, check, interval, socket, header), Spread: check.Spread,
 			Interval: interval, FastInterval: time.Duration(check.FastInterval), DownInterval: time.Duration(check.DownInterval),
 			Rise: cmp.Or(check.Rise, DefaultRise), Fall: cmp.Or(check.Fall, DefaultFall),
 		}
 	}
 	if agent := b.agentOf(s); agent != nil {
 		interval := cmp.Or(time.Duration(agent.Interval), DefaultInterval)
-		c.Agent = &pool.AgentCheck{Agent: agent.agent, Send: agent.Send, Interval: interval, Target: b.withTimeouts(b.agentTarget(s, agent), interval)}
+		c.Agent = &pool.AgentCheck{Agent: agent.agent, Send: agent.Send, Interval: interval, Target: b.withTimeouts(b.agentTarget(s, agent, socket), interval)}
 	}
 	return c
 }
 
 // target returns the target of a server's check.
-func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Target {
-	t := b.targetFrom(s)
-	t.SendProxy = b.headerOfCheck(s, c)
+func (b *Backend) target(s *Server, c *Check, interval time.Duration, socket *relay.SocketOptions, header *ProxyHeader) pool.Target {
+	t := b.targetFrom(s, socket)
+	t.SendProxy = headerOfCheck(c, header)
 	if c.Source != "" {
 		t.Source, _ = netip.ParseAddr(c.Source)
 	}
@@ -198,11 +207,11 @@ func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Targe
 }
 
 // targetFrom returns a target with the server's address and interface to connect from.
-func (b *Backend) targetFrom(s *Server) (t pool.Target) {
+func (b *Backend) targetFrom(s *Server, socket *relay.SocketOptions) (t pool.Target) {
 	o := b.socketOf(s)
 	t.Interface = o.Interface
-	if made := b.sockets[s.Name]; made != nil && made.Namespace != nil {
-		t.Namespace = made.Namespace
+	if socket != nil && socket.Namespace != nil {
+		t.Namespace = socket.Namespace
 	}
 	t.Source, _, _, _ = parseSource(o.Source) // it has been validated
 	return t
@@ -210,16 +219,16 @@ func (b *Backend) targetFrom(s *Server) (t pool.Target) {
 
 // headerOfCheck returns the version of the PROXY header that a check sends, or 0: the check's own,
 // or the server's unless the check has another address.
-func (b *Backend) headerOfCheck(s *Server, c *Check) int {
+func headerOfCheck(c *Check, header *ProxyHeader) int {
 	if c.SendProxy == "" && c.Address == "" && c.Port == 0 {
-		return b.HeaderOf(s.Name).Version()
+		return header.Version()
 	}
 	return headerVersion(c.SendProxy)
 }
 
 // agentTarget returns the target of an agent, without timeouts.
-func (b *Backend) agentTarget(s *Server, a *Agent) pool.Target {
-	t := b.targetFrom(s)
+func (b *Backend) agentTarget(s *Server, a *Agent, socket *relay.SocketOptions) pool.Target {
+	t := b.targetFrom(s, socket)
 	t.ResolvePrefer = s.ResolvePrefer
 	if a.Address == "" {
 		t.Network, t.Address = SplitAddress(s.Address)

@@ -40,4 +40,6 @@ func noRules(c *rules.Config) bool { return c == nil || len(c.Rules) == 0 }
 func (b *Backend) Inline() bool { return b.inline.possible }
 
 // ServerNeedsRequest reports whether the choice of a server depends on bytes that the client sends.
-func (b *Backend) ServerNeedsRequest() bool { return b.inline.needsRequest }
+func (b *Backend) ServerNeedsRequest() bool {
+	return b.inline.needsRequest || b.extra != nil && b.extra.asks.Load()
+}

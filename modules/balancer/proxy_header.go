@@ -160,28 +160,45 @@ func (t *ProxyTLV) load(loader *sample.Loader) (err error) {
 func (b *Backend) provisionHeaders(ctx caddy.Context) error {
 	loader := patternfiles.Loader(ctx)
 	for _, s := range b.Servers {
-		h := &s.ProxyHeader
-		if h.SendProxy == "" {
-			h = &b.ProxyHeader
+		h, err := b.loadHeader(s, loader)
+		if err != nil {
+			return fmt.Errorf("server %q: %w", s.Name, err)
 		}
-		if h.Version() == 0 {
+		if h == nil {
 			continue
 		}
 		if b.headers == nil {
 			b.headers = make(map[string]*ProxyHeader)
 		}
 		b.headers[s.Name] = h
-		for i, t := range h.ProxyV2TLVs {
-			if err := t.load(loader); err != nil {
-				return fmt.Errorf("server %q: proxy_v2_tlvs: TLV %d: %w", s.Name, i+1, err)
-			}
-		}
 	}
 	return nil
 }
 
+// loadHeader returns the header of a server with its TLVs loaded, or nil if it gets none.
+func (b *Backend) loadHeader(s *Server, loader *sample.Loader) (*ProxyHeader, error) {
+	h := &s.ProxyHeader
+	if h.SendProxy == "" {
+		h = &b.ProxyHeader
+	}
+	if h.Version() == 0 {
+		return nil, nil //nolint:nilnil // it gets none
+	}
+	for i, t := range h.ProxyV2TLVs {
+		if err := t.load(loader); err != nil {
+			return nil, fmt.Errorf("proxy_v2_tlvs: TLV %d: %w", i+1, err)
+		}
+	}
+	return h, nil
+}
+
 // HeaderOf returns the PROXY header that a server gets, or nil if it gets none.
-func (b *Backend) HeaderOf(server string) *ProxyHeader { return b.headers[server] }
+func (b *Backend) HeaderOf(server string) *ProxyHeader {
+	if a := b.added(server); a != nil {
+		return a.header
+	}
+	return b.headers[server]
+}
 
 // Headers returns the version of the header of each server that gets one; nil if none does.
 func (b *Backend) Headers() map[string]int {

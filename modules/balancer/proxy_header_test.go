@@ -100,7 +100,7 @@ func TestWhichProxyHeader(t *testing.T) {
 		{0, Check{Address: "10.0.0.9"}, 0},
 		{0, Check{Port: 80, SendProxy: "v2"}, 2},
 	} {
-		if got := b.headerOfCheck(b.Servers[c.server], &c.check); got != c.want {
+		if got := headerOfCheck(&c.check, b.HeaderOf(b.Servers[c.server].Name)); got != c.want {
 			t.Errorf("check %+v of server %s sends version %d, expected %d", c.check, b.Servers[c.server].Name, got, c.want)
 		}
 	}

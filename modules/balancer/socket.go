@@ -181,18 +181,12 @@ func (b *Backend) socketOf(s *Server) SocketOptions {
 func (b *Backend) provisionSockets() error {
 	opened := make(map[string]*netns.Namespace)
 	for i, s := range b.Servers {
-		o := b.socketOf(s)
-		made, err := o.options()
+		made, err := b.openSocketOptions(s, opened)
 		if err != nil {
-			return err
+			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 		if made == nil {
 			continue
-		}
-		if o.Namespace != "" {
-			if made.Namespace, err = openOnce(opened, o.Namespace); err != nil {
-				return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
-			}
 		}
 		if b.sockets == nil {
 			b.sockets = make(map[string]*relay.SocketOptions)
@@ -200,6 +194,17 @@ func (b *Backend) provisionSockets() error {
 		b.sockets[s.Name] = made
 	}
 	return nil
+}
+
+// openSocketOptions prepares the options of a server's sockets. It returns nil if there are none.
+func (b *Backend) openSocketOptions(s *Server, opened map[string]*netns.Namespace) (*relay.SocketOptions, error) {
+	o := b.socketOf(s)
+	made, err := o.options()
+	if err != nil || made == nil || o.Namespace == "" {
+		return made, err
+	}
+	made.Namespace, err = openOnce(opened, o.Namespace)
+	return made, err
 }
 
 // openOnce opens a network namespace, unless that has been done. The garbage collector closes it
@@ -214,6 +219,9 @@ func openOnce(opened map[string]*netns.Namespace, name string) (n *netns.Namespa
 
 // Socket returns the options for the sockets of connections to a server, or nil.
 func (b *Backend) Socket(s *pool.Server) *relay.SocketOptions {
+	if a := b.added(s.Name); a != nil {
+		return a.socket
+	}
 	if b.sockets == nil {
 		return nil
 	}

@@ -41,6 +41,30 @@ func serverFailure(backend, server string, err error) error {
 	return &failure{fmt.Errorf("server %s/%s: %w", backend, server, err), kindOf(err)}
 }
 
+// AddServer adds a server to a backend, in maintenance, with its checks on. Its options are validated
+// as those of a configured one; those of the backend apply, too. It outlives reloads until it is
+// removed or the configuration has one of its name. It is HAProxy's add server. The kind of the error
+// is ErrUnknown, ErrConflict (pool.ErrServerExists, pool.ErrFixedServers) or ErrInvalid.
+func AddServer(by Origin, backend string, s balancer.Server) error {
+	if err := balancer.AddServer(backend, s, string(by)); err != nil {
+		return serverFailure(backend, s.Name, err)
+	}
+	reportServer(by, backend, s.Name, []pool.Changed{{Key: "added", To: s.Address}})
+	return nil
+}
+
+// RemoveServer removes a server from a backend: one that was added, or one of the configuration, which
+// stays away over reloads until its configured address changes or the override is dropped. It is
+// HAProxy's del server. The kind of the error is ErrUnknown or ErrConflict (pool.ErrNotInMaint,
+// pool.ErrInUse, pool.ErrTracked).
+func RemoveServer(by Origin, backend, server string) error {
+	if err := balancer.RemoveServer(backend, server, string(by)); err != nil {
+		return serverFailure(backend, server, err)
+	}
+	reportServer(by, backend, server, []pool.Changed{{Key: "removed"}})
+	return nil
+}
+
 // CheckHistory returns the last checks of a server, oldest first: those of its health, and those of
 // its agent. The kind of the error is ErrUnknown.
 func CheckHistory(backend, server string) (checks, agent []pool.CheckRecord, err error) {
@@ -52,12 +76,16 @@ func CheckHistory(backend, server string) (checks, agent []pool.CheckRecord, err
 
 // kindOf returns the kind of an error of a change.
 func kindOf(err error) error {
-	switch {
-	case errors.Is(err, pool.ErrNoSuchServer), errors.Is(err, pool.ErrNoBackend):
+	if errors.Is(err, pool.ErrNoSuchServer) || errors.Is(err, pool.ErrNoBackend) {
 		return ErrUnknown
-	case errors.Is(err, pool.ErrTracks), errors.Is(err, pool.ErrNoAgent), errors.Is(err, pool.ErrNoCheck):
-		return ErrConflict
-	default:
-		return ErrInvalid
 	}
+	for _, conflict := range []error{
+		pool.ErrTracks, pool.ErrNoAgent, pool.ErrNoCheck,
+		pool.ErrServerExists, pool.ErrFixedServers, pool.ErrNotInMaint, pool.ErrInUse, pool.ErrTracked,
+	} {
+		if errors.Is(err, conflict) {
+			return ErrConflict
+		}
+	}
+	return ErrInvalid
 }

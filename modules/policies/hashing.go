@@ -99,6 +99,9 @@ func (h *Hashing) provision() error {
 	return nil
 }
 
+// FixedServers reports whether keys belong to places in a list of the servers.
+func (h *Hashing) FixedServers() bool { return h.table != nil }
+
 // Rebuild applies a new view.
 func (h *Hashing) Rebuild(v pool.View) {
 	if h.table != nil {

@@ -32,6 +32,9 @@ func (*StaticRR) CaddyModule() caddy.ModuleInfo {
 // Rebuild marks the list as outdated.
 func (p *StaticRR) Rebuild(v pool.View) { p.table.build(v) }
 
+// FixedServers reports true: the servers are in a list of fixed length.
+func (*StaticRR) FixedServers() bool { return true }
+
 // Pick returns the server whose turn it is. A server that r avoids, or that is full, loses its
 // turn.
 func (p *StaticRR) Pick(_ pool.View, r *pool.Request) *pool.Server {

@@ -33,6 +33,7 @@ type backend struct {
 	runsDeferred bool     // a goroutine is running deferred functions
 	empty        bool     // the view was empty, and an event has reported it
 	counts       *Counts
+	dynamic      dynamic
 }
 
 // unlock unlocks the backend, runs the deferred functions, and drops the backend if it is no longer
@@ -104,6 +105,7 @@ func (b *backend) deactivate(p *Pool) {
 		switch n := len(b.running); {
 		case n == 0:
 			b.updateLoops()
+			b.dropDynamic()
 			b.registry.registerTrackers(b.name, nil)
 			b.scheduleEvictions()
 		case b.pool == p:
@@ -111,8 +113,8 @@ func (b *backend) deactivate(p *Pool) {
 		}
 	}
 	b.refs--
-	for _, s := range p.Servers() {
-		if b.pool != p && s.state.server == s {
+	for _, s := range p.original {
+		if current := s.state.server; b.pool != p && current != nil && current.pool == p {
 			s.state.server = nil
 		}
 		b.release(s.state)
@@ -136,6 +138,7 @@ func (b *backend) dropPool() {
 func (b *backend) use(p *Pool) {
 	old := b.pool
 	b.pool = p
+	b.applyDynamic()
 	for _, s := range p.Servers() {
 		b.bind(s)
 		s.state.server = s

@@ -121,14 +121,19 @@ func (r *Registry) Overrides() (all []Override) {
 				all = append(all, Override{Ref{name, s.Name}, c.Key, c.From, c.To, m.by, m.at})
 			}
 		}
+		all = append(all, b.dynamic.overrides(name)...)
 		b.unlock()
 	}
 	return all
 }
 
 // DropOverride returns a value of a server to that of the configuration, or all of them if key is
-// empty. It returns what has changed. The error is ErrNoBackend or ErrNoSuchServer.
+// empty. A server that was removed is back then; one that was added stays. It returns what has
+// changed. The error is ErrNoBackend or ErrNoSuchServer.
 func (r *Registry) DropOverride(ref Ref, key string) ([]Changed, error) {
+	if (key == "" || key == "removed") && r.restore(ref) {
+		return []Changed{{Key: "removed"}}, nil
+	}
 	b, s, err := r.locked(ref)
 	if err != nil {
 		return nil, err

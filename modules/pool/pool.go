@@ -56,6 +56,9 @@ type Config struct {
 	// Adjust returns the configuration of a server with an adjustment, or what is wrong with it. It is
 	// called with locks held. nil: only addresses can be adjusted.
 	Adjust func(server string, a Adjustment) (ServerConfig, error)
+	// Added returns the configuration of a server that was added by Registry.Add, or what is wrong
+	// with it. It is called with locks held. nil: servers cannot be added.
+	Added func(spec any) (ServerConfig, error)
 }
 
 // Pool is a backend as one configuration sees it. It is safe for concurrent
@@ -64,7 +67,9 @@ type Pool struct {
 	registry     *Registry
 	name         string
 	servers      atomic.Pointer[[]*Server] // replaced as a whole, under the backend's lock
+	original     []*Server                 // as configured
 	adjust       func(server string, a Adjustment) (ServerConfig, error)
+	added        func(spec any) (ServerConfig, error)
 	allBackups   bool
 	fullConn     int
 	queueTimeout time.Duration
@@ -95,13 +100,14 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 	p := &Pool{
 		registry: r, name: c.Backend, policy: c.Policy, allBackups: c.AllBackups,
 		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort,
-		retryBudget: c.RetryBudget, notify: c.Notify, adjust: c.Adjust,
+		retryBudget: c.RetryBudget, notify: c.Notify, adjust: c.Adjust, added: c.Added,
 	}
 	_, p.timed = c.Policy.(ResponseTracker)
 	servers, err := newServers(p, c.Servers)
 	if err != nil {
 		return nil, err
 	}
+	p.original = servers
 	p.servers.Store(&servers)
 	b := r.lock(p.name)
 	defer b.mu.Unlock()
