@@ -61,5 +61,13 @@ func (c RuntimeChange) text() string {
 	case c.Backend != "":
 		what = "backend " + c.Backend
 	}
+	switch c.Key {
+	case "added":
+		return fmt.Sprintf("%s was added, at %s", what, c.To)
+	case "removed":
+		return what + " was removed"
+	case "counters":
+		return "counters were reset: " + c.From
+	}
 	return fmt.Sprintf("%s: %s changed from %q to %q", what, c.Key, c.From, c.To)
 }

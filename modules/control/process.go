@@ -9,6 +9,7 @@ import (
 	"runtime/metrics"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
@@ -146,4 +147,18 @@ func ChangeProcess(by Origin, c ProcessChange) (changed []pool.Changed, err erro
 		report(RuntimeChange{By: by, Changed: v})
 	}
 	return changed, nil
+}
+
+// ClearCounters begins the highest numbers of the process, of frontends, backends and servers anew, or
+// with all every number since the process began. It is HAProxy's clear counters, and clear counters
+// all.
+func ClearCounters(by Origin, all bool) {
+	limits.Process.ClearMaxima()
+	frontend.ClearCounters(all)
+	balancer.Registry().ClearCounters(all)
+	what := "highest"
+	if all {
+		what = "all"
+	}
+	report(RuntimeChange{By: by, Changed: pool.Changed{Key: "counters", From: what, To: "0"}})
 }

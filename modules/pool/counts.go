@@ -135,3 +135,33 @@ func (p *Pool) Retried(s *Server, moved bool) {
 		}
 	}
 }
+
+// ClearCounters begins the highest numbers of all backends and servers anew, or with all every number
+// since the process began. It is HAProxy's clear counters.
+func (r *Registry) ClearCounters(all bool) {
+	for _, name := range r.names() {
+		b := r.find(name)
+		if b == nil {
+			continue
+		}
+		b.counts.clear(all)
+		for _, s := range b.states {
+			s.counts.clear(all)
+		}
+		b.unlock()
+	}
+}
+
+// clear begins the highest numbers anew, or all.
+func (c *Counts) clear(all bool) {
+	c.maxSessions, c.maxQueue, c.maxRate = 0, 0, 0
+	if !all {
+		return
+	}
+	for _, n := range [...]*atomic.Uint64{&c.taken, &c.failed, &c.retries, &c.redispatches} {
+		n.Store(0)
+	}
+	c.downs, c.checks = 0, CheckCounts{}
+	c.traffic.Reset()
+	c.backendTraffic.Reset()
+}

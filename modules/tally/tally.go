@@ -84,3 +84,11 @@ func (s *Split[T]) Each(f func(*T)) {
 		l.mu.Unlock()
 	}
 }
+
+// Reset makes each part that has been used zero. It locks one lane at a time.
+func (s *Split[T]) Reset() {
+	s.Each(func(p *T) {
+		var zero T
+		*p = zero
+	})
+}
