@@ -35,14 +35,19 @@ func startLimited(t *testing.T, app string, frontends map[string]string) *limits
 	for name := range frontends {
 		l.addresses[name] = freeAddress(t)
 	}
-	l.server = listen(t, func(c *net.TCPConn) {
+	l.server = serverOfLimits(t)
+	l.process = start(t, l.config(app, frontends), "")
+	return l
+}
+
+// serverOfLimits returns the address of a server that greets its clients.
+func serverOfLimits(t *testing.T) string {
+	return listen(t, func(c *net.TCPConn) {
 		if skipHello(c) == nil {
 			fmt.Fprint(c, "hi")
 			_, _ = io.Copy(io.Discard, c)
 		}
 	})
-	l.process = start(t, l.config(app, frontends), "")
-	return l
 }
 
 func (l *limitsTest) config(app string, frontends map[string]string) string {
