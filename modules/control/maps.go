@@ -138,7 +138,7 @@ func FindPattern(kind PatternKind, reference, value string) ([]PatternMatch, err
 	return all, nil
 }
 
-// PatternsRef identifies the file that an operation changes, and who asks for it.
+// PatternsRef identifies the file that an operation changes, and the origin of the change.
 type PatternsRef struct {
 	By   Origin
 	Kind PatternKind
@@ -156,6 +156,7 @@ func (r PatternsRef) change(do func(patternfiles.File) (told string, err error))
 	if err != nil {
 		return &failure{err, kindOfPatternError(err)}
 	}
+	f.Changed(string(r.By))
 	report(RuntimeChange{By: r.By, File: f.Name, Changed: pool.Changed{Key: string(r.Kind), To: told}})
 	return nil
 }

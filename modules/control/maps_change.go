@@ -85,6 +85,20 @@ func CommitPatterns(r PatternsRef, version int) error {
 	})
 }
 
+// patternOverrides returns the files whose entries were changed.
+func patternOverrides() (all []Override) {
+	for _, kind := range []PatternKind{Maps, ACLs} {
+		for _, f := range patternfiles.All(kind == Maps) {
+			if n := f.Patterns.Edits(); n > 0 {
+				all = append(all, Override{
+					File: f.Name, Key: string(kind), Configured: "the file", Value: fmt.Sprintf("%d changes", n), By: f.ChangedBy, At: f.ChangedAt,
+				})
+			}
+		}
+	}
+	return all
+}
+
 // ResetPatterns makes the entries those of the file, which it reads again, and returns the number
 // of changes that this drops.
 func ResetPatterns(r PatternsRef) (dropped int, err error) {

@@ -81,11 +81,29 @@ func TestPatterns(t *testing.T) {
 	if f, err := PatternFileOf(Maps, name); err != nil || f.Set != "runtime" || f.Changes < 8 || f.Version != version || f.NextVersion != version {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if n, err := ResetPatterns(r); err != nil || n < 8 || entries(nil) != "a1 b2 a3 " {
+	if all := Overrides(); len(all) != 1 || all[0].File != name || all[0].Key != "map" || all[0].By != string(BySocket) || all[0].At.IsZero() {
+		t.Errorf("overrides: %+v", all)
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if n := DropAllOverrides(ByAdmin); n != 0 {
+		t.Errorf("%d overrides dropped without the file", n)
+	}
+	if err := os.WriteFile(name, []byte("a 9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := DropAllOverrides(ByAdmin); n != 1 || entries(nil) != "a9 " || len(Overrides()) != 0 {
+		t.Errorf("%d overrides dropped, entries %q", n, entries(nil))
+	}
+	if err := AddPatterns(r, nil, PatternEntry{Key: "b", Value: "1"}); err != nil {
+		t.Error(err)
+	}
+	if n, err := ResetPatterns(r); err != nil || n != 1 || entries(nil) != "a9 " {
 		t.Errorf("%d changes dropped, entries %q, %v", n, entries(nil), err)
 	}
 	matches, err := FindPattern(Maps, name, "a")
-	if err != nil || len(matches) != 1 || matches[0].Method != "str" || matches[0].Entry.Value != "1" || !matches[0].Tree || matches[0].ValueType != "sint" {
+	if err != nil || len(matches) != 1 || matches[0].Method != "str" || matches[0].Entry.Value != "9" || !matches[0].Tree || matches[0].ValueType != "sint" {
 		t.Errorf("%+v, %v", matches, err)
 	}
 }

@@ -16,9 +16,10 @@ import (
 )
 
 // Override is a value that differs from the configuration: of a server, of a frontend, or of the
-// process, if all names are empty.
+// process, if all names are empty; or the entries of a map or a file of ACLs, which Key then says.
 type Override struct {
 	Backend, Server, Frontend string
+	File                      string
 	Key, Configured, Value    string
 	// By says where it was set; agent stands for the server's agent. At is when.
 	By string
@@ -26,7 +27,7 @@ type Override struct {
 }
 
 // Overrides returns all values that differ from the configuration, those of the process first, then
-// those of frontends and of servers, by name.
+// those of frontends and of servers, by name, and then files of maps and ACLs.
 func Overrides() (all []Override) {
 	for _, l := range processLimits() {
 		all = appendOverride(all, Override{Key: l.key}, l.of.Override())
@@ -43,7 +44,7 @@ func Overrides() (all []Override) {
 	for _, o := range balancer.Registry().Overrides() {
 		all = append(all, Override{Backend: o.Backend, Server: o.Server, Key: o.Key, Configured: o.Configured, Value: o.Value, By: o.By, At: o.At})
 	}
-	return all
+	return append(all, patternOverrides()...)
 }
 
 // appendOverride appends an override of a number, unless there is none.
@@ -93,9 +94,16 @@ func dropFrontend(by Origin, name, key string) (int, error) {
 	return len(changed), nil
 }
 
-// DropAllOverrides returns everything to the configuration, and reports how many values have changed.
+// DropAllOverrides returns everything to the configuration, and reports how many values have
+// changed. A file that cannot be read stays as it is.
 func DropAllOverrides(by Origin) (n int) {
 	for _, o := range Overrides() {
+		if o.File != "" {
+			if _, err := ResetPatterns(PatternsRef{by, PatternKind(o.Key), o.File}); err == nil {
+				n++
+			}
+			continue
+		}
 		dropped, err := DropOverride(by, o.Backend, o.Server, o.Frontend, o.Key)
 		if err == nil { // else it has gone meanwhile
 			n += dropped

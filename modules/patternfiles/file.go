@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -19,6 +20,9 @@ type File struct {
 	Name string
 	// Patterns are shared by all that use the file, so changes apply at once.
 	Patterns *sample.Patterns
+	// ChangedBy and ChangedAt are about the last change that Changed was called after.
+	ChangedBy string
+	ChangedAt time.Time
 
 	content *content
 }
@@ -51,10 +55,17 @@ func Find(maps bool, reference string) (File, bool) {
 // snapshot returns the file as the running configuration sees it. The caller holds the lock.
 func (f *file) snapshot() File {
 	c := f.current().content
-	return File{ID: f.id, Name: f.name, Patterns: c.patterns, content: c}
+	return File{ID: f.id, Name: f.name, Patterns: c.patterns, ChangedBy: c.by, ChangedAt: c.at, content: c}
 }
 
-// Reset reads the file again, and drops what was changed at run time. It changes nothing if there
+// Changed remembers the origin of a change of the patterns at run time.
+func (f File) Changed(by string) {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	f.content.by, f.content.at = by, time.Now()
+}
+
+// Reset reads the file again, and drops the changes made at run time. It changes nothing if there
 // is an error.
 func (f File) Reset() error {
 	b, err := sample.ReadFile(f.Name, os.ReadFile)

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -49,6 +50,10 @@ type use struct {
 type content struct {
 	patterns *sample.Patterns
 	sum      [sha256.Size]byte // of the file's content
+
+	// The last change at run time:
+	by string
+	at time.Time
 }
 
 // Loader returns a loader whose files are shared with the rest of the process. It must be called
@@ -138,7 +143,7 @@ func (r *registry) open(o opener, name string, isMap bool, b []byte) *sample.Vie
 	return u.view
 }
 
-// contentOf returns the content of a file from which b was read: what was edited since, or b.
+// contentOf returns the content of a file from which b was read, with its edits since then.
 func (f *file) contentOf(b []byte) *content {
 	sum := sha256.Sum256(b)
 	for _, u := range slices.Backward(f.uses) {
@@ -146,7 +151,7 @@ func (f *file) contentOf(b []byte) *content {
 			return u.content
 		}
 	}
-	return &content{sample.NewPatterns(f.name, b, f.isMap), sum}
+	return &content{patterns: sample.NewPatterns(f.name, b, f.isMap), sum: sum}
 }
 
 // current returns the use of the configuration that runs, or the newest one. The caller holds the
@@ -177,7 +182,7 @@ func (r *registry) release(f *file, v *sample.View) {
 // logDropped logs that edits are lost, once the configuration runs that has read another content.
 func logDropped(o opener, name string, edited *sample.Patterns) {
 	if o.config.Await(o.ctx) {
-		o.ctx.Logger().Info("the file has changed since it was loaded: dropping what was changed at run time",
+		o.ctx.Logger().Info("the file has changed since it was loaded: dropping the changes made at run time",
 			zap.String("file", name), zap.Int("changes", edited.Edits()))
 	}
 }
