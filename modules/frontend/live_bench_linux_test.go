@@ -6,13 +6,17 @@ package frontend
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
@@ -83,4 +87,57 @@ func openIdle(b *testing.B, most int) int {
 		_ = unix.Close(ln)
 	}
 	return n
+}
+
+// BenchmarkWhileListing measures a round trip through a session, alone and while others list all
+// sessions ten times a second.
+func BenchmarkWhileListing(b *testing.B) {
+	openIdle(b, 50_000)
+	server := programs.Listen(b, time.Hour, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	app := newAppOf(b, map[string]string{"echo": `{"servers": [{"name": "s1", "address": "` + server + `"}]}`})
+	f, _ := frontendTo(app, "echo", Config{InspectDelay: time.Minute, MaxHello: 65536, Logger: zap.NewNop()})
+	client, socket := accepted(b)
+	defer client.Close()
+	if err := ways["fast"](f, socket); err != nil {
+		b.Fatal(err)
+	}
+	hello := hellotest.Hello(b, "a.example.test")
+	roundTrip := func(send []byte) {
+		if _, err := client.Write(send); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(client, make([]byte, len(send))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	roundTrip(hello)
+	for _, lists := range []bool{false, true} {
+		b.Run(fmt.Sprintf("lists=%v", lists), func(b *testing.B) {
+			over := make(chan struct{})
+			var listing sync.WaitGroup
+			listing.Go(func() {
+				for {
+					select {
+					case <-over:
+						return
+					case <-time.After(100 * time.Millisecond):
+						if lists {
+							AllLive(LiveFilter{}, 0)
+						}
+					}
+				}
+			})
+			var took []time.Duration
+			for b.Loop() {
+				began := time.Now()
+				roundTrip([]byte("x"))
+				took = append(took, time.Since(began))
+			}
+			close(over)
+			listing.Wait()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*999/1000].Microseconds()), "µs-p99.9")
+			b.ReportMetric(float64(took[len(took)-1].Microseconds()), "µs-max")
+		})
+	}
 }

@@ -178,7 +178,8 @@ func TestLiveFilters(t *testing.T) {
 	awaitNoConnections(t)
 }
 
-// TestLiveWhileConnectionsEnd lists and ends connections that come and go meanwhile.
+// TestLiveWhileConnectionsEnd lists and ends connections that come and go meanwhile, in a frontend
+// that reloads replace.
 func TestLiveWhileConnectionsEnd(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
 	server := greeting(t)
@@ -208,6 +209,17 @@ func TestLiveWhileConnectionsEnd(t *testing.T) {
 	for way, serve := range liveWays() {
 		app := newAppOf(t, map[string]string{"web": `{"servers": [{"name": "s1", "address": "` + server + `", "maxconn": 2}]}`})
 		f, _ := frontendTo(app, "web", Config{Name: "ending " + way, MaxHello: 65536, InspectDelay: time.Hour})
+		listing.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				case <-time.After(time.Millisecond):
+					next, _ := frontendTo(app, "web", Config{Name: f.Name, MaxHello: 65536, InspectDelay: time.Hour})
+					next.setActive()
+				}
+			}
+		})
 		for range 4 {
 			serving.Go(func() {
 				for range 50 {
@@ -227,4 +239,41 @@ func TestLiveWhileConnectionsEnd(t *testing.T) {
 	close(over)
 	listing.Wait()
 	awaitNoConnections(t)
+}
+
+// TestLiveAtShutdown lists and ends connections while the end of the process does so.
+func TestLiveAtShutdown(t *testing.T) {
+	hello := hellotest.Hello(t, "a.example.test")
+	server := greeting(t)
+	defer liveConns.closed.Store(false) // for other tests
+	for way, serve := range liveWays() {
+		app := newAppOf(t, map[string]string{"web": `{"servers": [{"name": "s1", "address": "` + server + `", "maxconn": 10}]}`})
+		f, _ := frontendTo(app, "web", Config{Name: "shutdown " + way, MaxHello: 65536, InspectDelay: time.Hour})
+		for i := range 30 {
+			client, socket := accepted(t)
+			defer client.Close()
+			if err := serve(f, socket); err != nil {
+				t.Fatal(err)
+			}
+			if i%3 != 0 {
+				sends(hello)(t, client)
+			}
+		}
+	}
+	var ending sync.WaitGroup
+	for range 2 {
+		ending.Go(func() {
+			for liveConns.count() > 0 {
+				if list, _ := AllLive(LiveFilter{}, 5); len(list) > 0 {
+					EndLiveOf(list[0].ID)
+				}
+			}
+		})
+	}
+	ending.Go(liveConns.closeAll)
+	ending.Wait()
+	awaitNoConnections(t)
+	if list, total := AllLive(LiveFilter{}, 0); len(list) != 0 || total != 0 {
+		t.Errorf("left are %+v", list)
+	}
 }
