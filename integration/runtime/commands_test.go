@@ -41,7 +41,7 @@ func TestCommands(t *testing.T) {
 		})
 	}
 	for _, lines := range [][]string{
-		protocolLines, weightLines, stateLines, limitLines, backendLines, frontendLines,
+		protocolLines, weightLines, stateLines, addressLines, limitLines, backendLines, frontendLines,
 	} {
 		r.agree(t, lines...)
 	}
@@ -72,6 +72,17 @@ var stateLines = []string{
 	"set server web/s1 ssl on", "disable server web/s1", statuses, "disable server web/s1", "enable server web/s1", "enable server", "enable server web/nope",
 }
 
+var addressLines = []string{
+	"set server web/s2 addr", "set server web/s2 addr 127.0.0.2", "set server web/s2 addr 127.0.0.2", "set server web/s2 addr 127.0.0.2 port 7100",
+	"set server web/s2 addr 127.0.0.2 port 7100", "set server web/s2 addr 127.0.0.3 port 7101", "set server web/s2 addr 127.0.0.3 port x",
+	"set server web/s2 addr 127.0.0.3 prt 7102", "set server web/s2 addr a.example", "set server web/s2 addr 127.0.0.1 port 7100", statuses,
+	"set server web/s1 check-port 7100", "set server web/s1 check-port x", "set server web/s1 check-port", "set server web/s1 check-addr 127.0.0.2",
+	"set server web/s1 check-addr 127.0.0.1 port 7100", "set server web/s1 check-addr", "set server web/s1 check-addr x", "set server web/s2 check-port 17",
+	"set server web/s2 check-addr 127.0.0.1", "set server web/s1 agent-addr 127.0.0.1", "set server web/s1 agent-port 33", "set server web/s1 agent-send",
+	"set server web/s1 agent-send x", "enable agent web/s1", "disable agent web/s1", "enable health web/s2", "disable health web/s2",
+	"disable health web/s1", "enable health web/s1", "enable health", "enable health web/nope",
+}
+
 // statuses shows the states of all servers.
 const statuses = "show stat web 4 -1"
 
@@ -94,7 +105,7 @@ var backendLines = []string{"show backend", "show servers state nope", "show ser
 // adminLines may not be given at lower levels.
 var adminLines = []string{
 	"set weight web/s1 3", "set server web/s1 state ready", "enable server web/s1", "disable server web/s1", "set maxconn server web/s1 3",
-	"set maxconn global 3", "set maxconn frontend web 3", "set rate-limit sessions global 3", "disable frontend web", "enable frontend web", "shutdown frontend web",
+	"set maxconn global 3", "set maxconn frontend web 3", "set rate-limit sessions global 3", "enable health web/s1", "disable agent web/s1", "disable frontend web", "enable frontend web", "shutdown frontend web",
 }
 
 // agree sends lines to both programs, one after the other, and compares the answers.

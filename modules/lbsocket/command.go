@@ -49,6 +49,7 @@ func init() {
 		tableCommands,
 		serverCommands,
 		serversCommands,
+		checkCommands,
 		waitCommands,
 		frontendCommands,
 	} {

@@ -133,6 +133,13 @@ var setters = map[string]func(*request, *target) error{
 	"agent":  setAgent,
 	"fqdn":   setFQDN,
 	"ssl":    setTLS,
+
+	"addr":       setAddress,
+	"check-addr": setCheckAddress,
+	"check-port": setCheckPort,
+	"agent-addr": setAgentAddress,
+	"agent-port": setAgentPort,
+	"agent-send": setAgentSend,
 }
 
 // setServer sets a value of a server: set server WEB/S1 state drain.
