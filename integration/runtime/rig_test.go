@@ -38,7 +38,7 @@ type program struct {
 	name   string
 	socket string            // its stats socket
 	at     map[string]string // the addresses of its frontends
-	pid    int
+	env    []string
 }
 
 // rig is both programs with one configuration.
@@ -84,16 +84,16 @@ func start(t *testing.T, name, dir string, servers map[string]string, frontends 
 	for server, address := range servers {
 		env = append(env, server+"="+address)
 	}
+	p.env = append(os.Environ(), env...)
 	output, err := os.Create(filepath.Join(own, "output"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := exec.Command(path, args...)
-	command.Env, command.Stdout, command.Stderr, command.Dir = append(os.Environ(), env...), output, output, dir
+	command.Env, command.Stdout, command.Stderr, command.Dir = p.env, output, output, dir
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p.pid = command.Process.Pid
 	ended := make(chan struct{})
 	go func() {
 		_ = command.Wait()
