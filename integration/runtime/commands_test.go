@@ -41,7 +41,7 @@ func TestCommands(t *testing.T) {
 		})
 	}
 	for _, lines := range [][]string{
-		protocolLines, weightLines, stateLines, addressLines, limitLines, backendLines, frontendLines,
+		protocolLines, weightLines, stateLines, addressLines, dynamicLines, limitLines, backendLines, frontendLines,
 	} {
 		r.agree(t, lines...)
 	}
@@ -83,6 +83,14 @@ var addressLines = []string{
 	"disable health web/s1", "enable health web/s1", "enable health", "enable health web/nope",
 }
 
+var dynamicLines = []string{
+	"add server", "add server web/s2 127.0.0.1:1", "add server web/s4", "add server nope/s4 127.0.0.1:1",
+	"add server web/s4 127.0.0.1:7103 weight 5 maxconn 3", "add server web/s4 127.0.0.1:1", statuses, "enable server web/s4", statuses, "del server web/s4",
+	"disable server web/s4", "del server web/s4", "del server web/s4", "del server", "del server nope/s4",
+	"add server web/s5 127.0.0.1:7104 backup weight", "show stat web 4 5 no-maint", "del server web/s5", statuses,
+	"clear counters", "clear counters all", "clear counters x",
+}
+
 // statuses shows the states of all servers.
 const statuses = "show stat web 4 -1"
 
@@ -104,7 +112,7 @@ var backendLines = []string{"show backend", "show servers state nope", "show ser
 
 // adminLines may not be given at lower levels.
 var adminLines = []string{
-	"set weight web/s1 3", "set server web/s1 state ready", "enable server web/s1", "disable server web/s1", "set maxconn server web/s1 3",
+	"clear counters all", "add server web/s9 127.0.0.1:1", "del server web/s9", "set weight web/s1 3", "set server web/s1 state ready", "enable server web/s1", "disable server web/s1", "set maxconn server web/s1 3",
 	"set maxconn global 3", "set maxconn frontend web 3", "set rate-limit sessions global 3", "enable health web/s1", "disable agent web/s1", "disable frontend web", "enable frontend web", "shutdown frontend web",
 }
 

@@ -49,10 +49,12 @@ func TestHATop(t *testing.T) {
 		p.quiet(t)
 		until(t, p.name+": s1 checked", func() bool { return p.state(t, "s1") == "UP" })
 		term := inTerminal(t, hatop, "-s", p.socket)
-		until(t, p.name+": a screen", func() bool { return strings.Contains(term.text(), "BACKEND") && strings.Contains(term.text(), "Q=QUIT") })
+		until(t, p.name+": a screen", func() bool {
+			return strings.Contains(term.text(), "BACKEND") && strings.Contains(term.text(), "Q=QUIT")
+		})
 		screens[p] = hatopDiffers.ReplaceAllString(term.text(), "$1")
 		term.press(strings.Repeat("\x1bOB", 3)) // down to s2
-		term.press("\x1bOx") // F10
+		term.press("\x1bOx")                    // F10
 		until(t, p.name+": s2 in maintenance", func() bool { return p.state(t, "s2") == "MAINT" })
 		until(t, p.name+": the screen shows it", func() bool { return regexp.MustCompile(`s2 .*MAINT`).MatchString(term.text()) })
 		term.press("\x1bOw") // F9

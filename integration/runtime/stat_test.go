@@ -56,6 +56,10 @@ var statDiffers = map[string]string{
 	"refusing/FRONTEND bin": "bytes that reached no server do not count",
 	"refused/BACKEND bin":   "bytes that reached no server do not count",
 	"refused/s bin":         "bytes that reached no server do not count",
+
+	"web/s4 src_ilim": "for HTTP, of servers that were added",
+	"web/s4 weight":   "HAProxy computes that of a server that was added when its state changes",
+	"web/s5 src_ilim": "for HTTP, of servers that were added",
 }
 
 // compareStat compares show stat column by column, and returns the differences.
@@ -78,7 +82,8 @@ func compareStat(want, got string) (differences []string) {
 		}
 		for _, column := range names {
 			g, w := found[name][column], strings.TrimPrefix(row[column], "* ") // a check is going on
-			if differs := statDiffers[column] + statDiffers[name+" "+column]; g != w && (differs == "" || (g == "") != (w == "")) {
+			mayDiffer := statDiffers[name+" "+column] != "" || statDiffers[column] != "" && (g == "") == (w == "")
+			if g != w && !mayDiffer {
 				differences = append(differences, fmt.Sprintf("%s %s: got %q, want %q", name, column, g, w))
 			}
 		}

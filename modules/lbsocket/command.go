@@ -50,6 +50,7 @@ func init() {
 		serverCommands,
 		serversCommands,
 		checkCommands,
+		addCommands,
 		waitCommands,
 		frontendCommands,
 	} {

@@ -18,7 +18,8 @@ var checkCommands = []command{
 	{words: "disable agent", help: "disable agent checks", level: Admin, run: withServer(setAgentChecks(false))},
 }
 
-// setChecks returns the function of a command. Stopping checks that a server does not have succeeds.
+// setChecks returns the function of a command. A server without checks can stop them, as in
+// HAProxy.
 func setChecks(on bool) func(*request, *target) error {
 	return func(_ *request, t *target) error {
 		if t.ServerConfig.Check != nil {
