@@ -25,6 +25,26 @@ type Change struct {
 	Health string `json:"health,omitempty"`
 	// Agent is up or down, until the agent's next report.
 	Agent string `json:"agent,omitempty"`
+	// Address is the new address, HOST:PORT or a host alone, whose port stays; Port the new port. New
+	// connections and checks go there.
+	Address string `json:"address,omitempty"`
+	Port    *int   `json:"port,omitempty"`
+	// CheckAddress and CheckPort are the address and the port that checks connect to, AgentAddress and
+	// AgentPort those of the agent, and AgentSend is a text for the agent.
+	CheckAddress string  `json:"check_address,omitempty"`
+	CheckPort    *int    `json:"check_port,omitempty"`
+	AgentAddress string  `json:"agent_address,omitempty"`
+	AgentPort    *int    `json:"agent_port,omitempty"`
+	AgentSend    *string `json:"agent_send,omitempty"`
+	// Checks and AgentChecks say whether the server is checked, and whether its agent is asked.
+	Checks      *bool `json:"checks,omitempty"`
+	AgentChecks *bool `json:"agent_checks,omitempty"`
+}
+
+// changeFields are the names of the fields of Change.
+var changeFields = []string{
+	"admin", "weight", "maxconn", "health", "agent", "address", "port", "check_address", "check_port", "agent_address", "agent_port", "agent_send",
+	"checks", "agent_checks",
 }
 
 // weight is a number or a string.
@@ -48,7 +68,7 @@ var adminStates = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain
 
 // changeServer changes a server, and answers with its state.
 func changeServer(r *request) (any, error) {
-	says, err := decode[Change](r, `{"admin": "drain"}, with admin, weight, maxconn, health or agent`)
+	says, err := decode[Change](r, `{"admin": "drain"}, with `+oneOf(changeFields))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +84,7 @@ func changeServer(r *request) (any, error) {
 
 func (says Change) change() (c control.ServerChange, err error) {
 	if says == (Change{}) {
-		return c, invalid("nothing to change: expected admin, weight, maxconn, health or agent")
+		return c, invalid("nothing to change: expected %s", oneOf(changeFields))
 	}
 	if says.Admin != "" {
 		a, ok := adminStates[says.Admin]
@@ -76,7 +96,8 @@ func (says Change) change() (c control.ServerChange, err error) {
 	if says.Weight != nil {
 		c.Weight = string(*says.Weight)
 	}
-	c.MaxConn = says.MaxConn
+	c.MaxConn, c.Address, c.Port, c.CheckAddress, c.CheckPort = says.MaxConn, says.Address, says.Port, says.CheckAddress, says.CheckPort
+	c.AgentAddress, c.AgentPort, c.AgentSend, c.Checks, c.AgentChecks = says.AgentAddress, says.AgentPort, says.AgentSend, says.Checks, says.AgentChecks
 	if c.Health, err = healthState("health", says.Health, "up", "stopping", "down"); err != nil {
 		return c, err
 	}

@@ -43,6 +43,9 @@ type Frontend struct {
 	// UnfinishedHellos is the number of bytes of incomplete ClientHellos.
 	UnfinishedHellos int64      `json:"unfinished_hellos"`
 	Listeners        []Listener `json:"listeners"`
+	// Set has the names of the values that were set at run time and differ from the configuration,
+	// with "runtime" for each.
+	Set map[string]string `json:"set,omitempty"`
 }
 
 // Rate is a number of sessions in a second.
@@ -79,8 +82,9 @@ type Listener struct {
 
 func newFrontends() map[string]Frontend {
 	all := make(map[string]Frontend)
+	overrides := control.Overrides()
 	for _, f := range control.Frontends() {
-		all[f.Name] = newFrontend(f)
+		all[f.Name] = newFrontend(f, overrides)
 	}
 	return all
 }
@@ -90,10 +94,10 @@ func showFrontend(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFrontend(f), nil
+	return newFrontend(f, control.Overrides()), nil
 }
 
-func newFrontend(f control.Frontend) Frontend {
+func newFrontend(f control.Frontend, overrides []control.Override) Frontend {
 	out := Frontend{
 		State: "stopped", Connections: f.Connections, ConnectionsMax: f.Highest, MaxConn: f.MaxConn,
 		ConnectionsTotal: f.Accepted, SessionsTotal: f.Sessions, Rate: Rate{f.Rate, f.MaxRate, f.SessionRate},
@@ -103,6 +107,13 @@ func newFrontend(f control.Frontend) Frontend {
 	if f.Running {
 		out.State = f.State.String()
 	}
+	var set []string
+	for _, o := range overrides {
+		if o.Frontend == f.Name {
+			set = append(set, o.Key)
+		}
+	}
+	out.Set = setAtRuntime(set)
 	for end, n := range f.Ended {
 		if n > 0 {
 			out.Ended[tcplog.End(end).String()] += n

@@ -184,7 +184,7 @@ func TestChange(t *testing.T) {
 		`{"maxconn": -1}`:              `maxconn -1: expected a whole number, zero or more`,
 		`{"maxconn": "many"}`:          "cannot unmarshal string",
 		`{"wieght": 1}`:                `unknown field "wieght"`,
-		`{}`:                           "nothing to change: expected admin, weight, maxconn, health or agent",
+		`{}`:                           "nothing to change: expected admin, weight, maxconn, health, agent, address,",
 		``:                             "reading the body: EOF: expected an object such as",
 		`[]`:                           "reading the body",
 		`{"admin": "drain"} {}`:        "expected one object and nothing after it",

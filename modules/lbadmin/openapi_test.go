@@ -62,6 +62,12 @@ var operations = map[string]operation{
 		{"limit", "integer", "The highest number to list, the newest ones; 0: all."},
 		{"follow", "boolean", "Follow the events."},
 	}},
+	"GET dns":       {summary: "Shows the resolvers and their host names.", answer: []Resolver{}},
+	"GET overrides": {summary: "Lists the values that were set at run time and differ from the configuration.", answer: []Override{}},
+	"DELETE overrides": {summary: "Returns values to those of the configuration: of a server, a frontend, the process, or all.", answer: Dropped{}, parameters: []parameter{
+		{"backend", "string", "The backend of the server."}, {"server", "string", "The server."}, {"frontend", "string", "The frontend."}, {"process", "integer", "1: those of the process."},
+		{"key", "string", "The value; without it, all values."}, {"all", "integer", "1: those of everything."},
+	}},
 	"GET errors":                            {summary: "Lists the last faulty messages of clients and servers.", answer: Errors{}},
 	"DELETE errors":                         {summary: "Forgets the faulty messages.", answer: Errors{}},
 	"GET overload":                          {summary: "Shows the stage of overload, and the resources that it depends on.", answer: limits.Report{}},

@@ -52,6 +52,9 @@ type Process struct {
 	Stopping        bool   `json:"stopping"`
 	// Overload is the stage of overload: normal, tight or paused.
 	Overload string `json:"overload"`
+	// Set has the names of the values that were set at run time and differ from the configuration,
+	// with "runtime" for each.
+	Set map[string]string `json:"set,omitempty"`
 }
 
 func newProcess() Process {
@@ -65,6 +68,13 @@ func newProcess() Process {
 		Stopping: p.Stopping, Overload: p.Overload.Stage,
 	}
 	out.Version, _ = caddy.Version()
+	var set []string
+	for _, o := range control.Overrides() {
+		if o.Frontend == "" && o.Backend == "" {
+			set = append(set, o.Key)
+		}
+	}
+	out.Set = setAtRuntime(set)
 	return out
 }
 

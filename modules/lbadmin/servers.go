@@ -55,6 +55,16 @@ type Server struct {
 	Checks    Checks `json:"checks"`
 	LastCheck *Check `json:"last_check,omitempty"`
 	LastAgent *Check `json:"last_agent_check,omitempty"`
+	// History and AgentHistory are the last checks, the oldest first. Only the answer about one server
+	// has them.
+	History      []Check `json:"history,omitempty"`
+	AgentHistory []Check `json:"agent_history,omitempty"`
+	// ChecksDisabled and AgentDisabled report that checks were disabled at run time.
+	ChecksDisabled bool `json:"checks_disabled,omitempty"`
+	AgentDisabled  bool `json:"agent_disabled,omitempty"`
+	// Set has the names of the values that were set at run time and differ from the configuration,
+	// with "runtime" for each.
+	Set map[string]string `json:"set,omitempty"`
 }
 
 // Check is the result of a check.
@@ -82,7 +92,20 @@ func showServer(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newServer(s), nil
+	out := newServer(s)
+	checks, agent, err := control.CheckHistory(r.names[0], r.names[1])
+	if err != nil {
+		return nil, err
+	}
+	out.History, out.AgentHistory = newHistory(checks), newHistory(agent)
+	return out, nil
+}
+
+func newHistory(records []pool.CheckRecord) (all []Check) {
+	for _, r := range records {
+		all = append(all, *newCheck(r))
+	}
+	return all
 }
 
 func newServer(s *pool.ServerStatus) Server {
@@ -96,6 +119,7 @@ func newServer(s *pool.ServerStatus) Server {
 		LastSession: timeOrNil(s.LastTaken), DownSeconds: s.DownTime.Seconds(), Traffic: newTraffic(&s.Traffic, s.Totals),
 		Checks: Checks{s.Checks.Passed, s.Checks.Failed, s.Checks.Harmful},
 	}
+	out.ChecksDisabled, out.AgentDisabled, out.Set = s.ChecksOff, s.AgentOff, setAtRuntime(s.Overridden)
 	if s.Track != (pool.Ref{}) {
 		out.Tracks = s.Track.String()
 	}
@@ -107,6 +131,18 @@ func health(down bool) string {
 		return "down"
 	}
 	return "up"
+}
+
+// setAtRuntime marks values that were set at run time.
+func setAtRuntime(keys []string) map[string]string {
+	if len(keys) == 0 {
+		return nil
+	}
+	marked := make(map[string]string, len(keys))
+	for _, key := range keys {
+		marked[key] = "runtime"
+	}
+	return marked
 }
 
 func timeOrNil(at time.Time) *time.Time {

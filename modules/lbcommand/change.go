@@ -19,9 +19,10 @@ import (
 
 // changeCommands returns the commands that change servers and connections, or wait for them.
 func (c *commands) changeCommands() []*cobra.Command {
-	set := c.command("set BACKEND/SERVER KEY VALUE", "Changes a value of a server: "+settable(), 3, 3, c.set)
+	set := c.command("set BACKEND/SERVER KEY VALUE", "Changes a value of a server", 3, 3, c.set)
+	set.Long = "Changes a value of a server: " + settable() + "."
 	set.ValidArgsFunction = c.completeSet
-	all := []*cobra.Command{set, c.waitCommand(), c.killCommand()}
+	all := []*cobra.Command{set, c.waitCommand(), c.killCommand(), c.overridesCommand()}
 	for _, s := range []struct{ state, short string }{
 		{"ready", "Gives a server connections again"},
 		{"drain", "Gives a server no new connections; its sessions go on"},
@@ -32,23 +33,40 @@ func (c *commands) changeCommands() []*cobra.Command {
 	return all
 }
 
-// settings are the values of a server that set changes: whether they are numbers.
-var settings = map[string]bool{"admin": false, "weight": false, "maxconn": true, "health": false, "agent": false}
+// settings are the values of a server that set changes, and how to parse them.
+var settings = map[string]func(key, text string) (any, error){
+	"admin": asText, "weight": asText, "maxconn": asNumber, "health": asText, "agent": asText, "address": asText, "port": asNumber,
+	"check_address": asText, "check_port": asNumber, "agent_address": asText, "agent_port": asNumber, "agent_send": asText, "checks": asSwitch, "agent_checks": asSwitch,
+}
+
+func asText(_, text string) (any, error) { return text, nil }
+
+func asNumber(key, text string) (any, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, usage("%s %q: expected a number", key, text)
+	}
+	return n, nil
+}
+
+func asSwitch(key, text string) (any, error) {
+	if text != "on" && text != "off" {
+		return nil, usage("%s %q: expected on or off", key, text)
+	}
+	return text == "on", nil
+}
 
 func settable() string { return strings.Join(slices.Sorted(maps.Keys(settings)), ", ") }
 
 func (c *commands) set(cmd *cobra.Command, args []string) error {
-	key, value := args[1], any(args[2])
-	isNumber, known := settings[key]
-	if !known {
+	key := args[1]
+	parse := settings[key]
+	if parse == nil {
 		return usage("key %q: expected %s", key, settable())
 	}
-	if isNumber {
-		n, err := strconv.Atoi(args[2])
-		if err != nil {
-			return usage("%s %q: expected a number", key, args[2])
-		}
-		value = n
+	value, err := parse(key, args[2])
+	if err != nil {
+		return err
 	}
 	return c.change(cmd.Context(), args[0], map[string]any{key: value})
 }
