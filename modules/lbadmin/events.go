@@ -51,7 +51,7 @@ func eventNumber(query url.Values) (uint64, error) {
 func followEvents(r *request, since uint64) stream {
 	return func(w http.ResponseWriter) error {
 		w.Header().Set("Content-Type", "application/x-ndjson")
-		answer := http.NewResponseController(w)
+		answer, before := http.NewResponseController(w), control.LastEvent()
 		_ = answer.SetReadDeadline(time.Time{}) // the server's is for requests
 		if err := answer.Flush(); err != nil {
 			return err
@@ -60,7 +60,7 @@ func followEvents(r *request, since uint64) stream {
 			if json.NewEncoder(w).Encode(e) != nil || answer.Flush() != nil {
 				return nil // the client is gone
 			}
-			if e.Kind == events.ConfigLoaded || e.Kind == events.Stopping {
+			if e.Number > before && (e.Kind == events.ConfigLoaded || e.Kind == events.Stopping) {
 				return nil
 			}
 		}

@@ -47,14 +47,18 @@ func TestFollowEvents(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	got, err := http.Get(fmt.Sprintf("%s%s?follow=1&since=%d", server.URL, eventsPath, control.LastEvent()))
+	since := control.LastEvent()
+	events.Process.Add(events.Event{Kind: events.ConfigLoaded}) // an earlier one
+	got, err := http.Get(fmt.Sprintf("%s%s?follow=1&since=%d", server.URL, eventsPath, since))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer got.Body.Close()
 	lines := bufio.NewScanner(got.Body)
-	for _, kind := range []events.Kind{events.ServerDown, events.ConfigLoaded} {
-		events.Process.Add(events.Event{Kind: kind})
+	for i, kind := range []events.Kind{events.ConfigLoaded, events.ServerDown, events.ConfigLoaded} {
+		if i > 0 {
+			events.Process.Add(events.Event{Kind: kind})
+		}
 		var e events.Event
 		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &e) != nil || e.Kind != kind {
 			t.Fatalf("got %s, want %s", lines.Text(), kind)
