@@ -117,6 +117,7 @@ var bodies = []struct{ method, path, query, body string }{
 	{"POST", "/passthrough/acls/{FILE}/reset", "", ""},
 	{"DELETE", "/passthrough/acls/{FILE}", "?all=1", ""},
 	{"DELETE", "/passthrough/errors", "", ""},
+	{"DELETE", "/passthrough/overrides", "?all=1", ""},
 	{"DELETE", "/passthrough/sessions/{ID}", "", ""},
 	{"DELETE", "/passthrough/sessions", "?server=s1&backend=web", ""},
 }
