@@ -136,7 +136,7 @@ func TestAnswers(t *testing.T) {
 			Name string `json:"name"`
 		} `json:"sessions"`
 	}
-	held, err := tls.Dial("tcp", r.front, &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.test"}) //nolint:gosec // a made-up certificate
+	held, err := tls.Dial("tcp", r.front, &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,10 @@ func TestForeignOrigins(t *testing.T) {
 	for path, item := range d.Paths.Map() {
 		for method := range item.Operations() {
 			for _, foreign := range []http.Header{
-				{"Origin": {"http://evil.example"}}, {"Host": {"evil.example"}}, {"Host": {"evil.example"}, "Origin": {"http://evil.example"}}, {"Origin": {"null"}},
+				{"Origin": {"http://evil.example"}},
+				{"Host": {"evil.example"}},
+				{"Host": {"evil.example"}, "Origin": {"http://evil.example"}},
+				{"Origin": {"null"}},
 				{"Sec-Fetch-Mode": {"no-cors"}},
 			} {
 				if status, text := r.ask(t, method, r.path(path, names, 1), `{"weight": 7}`, foreign); status != http.StatusForbidden && status != http.StatusBadRequest || strings.Contains(string(text), "expected") {

@@ -69,7 +69,7 @@ func caddy(ts *testscript.TestScript, program string, args []string) {
 }
 
 func hold(ts *testscript.TestScript, _ bool, args []string) {
-	c, err := tls.Dial("tcp", ts.Value("rig").(*rig).front, &tls.Config{InsecureSkipVerify: true, ServerName: args[0]}) //nolint:gosec // a made-up certificate
+	c, err := tls.Dial("tcp", ts.Value("rig").(*rig).front, &tls.Config{InsecureSkipVerify: true, ServerName: args[0]})
 	ts.Check(err)
 	held := ts.Value("held").(*[]*tls.Conn)
 	*held = append(*held, c)

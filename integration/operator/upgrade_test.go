@@ -66,7 +66,7 @@ func TestRollingUpgrade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(shell, script, "web", shell, "-c", curl+` --silent --fail "$0/$1"`, hooks.URL) //nolint:gosec // the test's own arguments
+	cmd := exec.Command(shell, script, "web", shell, "-c", curl+` --silent --fail "$0/$1"`, hooks.URL)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(program.Path(t))+":"+os.Getenv("PATH"), "CADDY_FLAGS=--address "+r.admin)
 	out, err := cmd.CombinedOutput()
 	after := requests.Load()

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -110,9 +111,7 @@ func translate(text string, pairs []string) string {
 // with returns an object with another member.
 func with(o object, name string, value any) object {
 	out := object{name: value}
-	for k, v := range o {
-		out[k] = v
-	}
+	maps.Copy(out, o)
 	return out
 }
 

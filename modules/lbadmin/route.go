@@ -217,11 +217,6 @@ func bodyError(err error, most int64, expected string) error {
 	return invalid("reading the body: %w: %s", err, expected)
 }
 
-// unknown returns an error for a name that nothing has.
-func unknown(format string, args ...any) error {
-	return apiError(http.StatusNotFound, fmt.Errorf(format, args...))
-}
-
 // invalid returns an error for wrong input.
 func invalid(format string, args ...any) error {
 	return apiError(http.StatusBadRequest, fmt.Errorf(format, args...))

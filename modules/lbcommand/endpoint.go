@@ -142,7 +142,7 @@ func get[T any](ctx context.Context, e *endpoint, path string) (v T, err error) 
 }
 
 // show prints the answer of a path below /passthrough/: as JSON, or by a function.
-func show[T any](ctx context.Context, c *commands, path string, print func(T) error) error {
+func show[T any](ctx context.Context, c *commands, path string, write func(T) error) error {
 	text, err := c.endpoint.ask(ctx, http.MethodGet, "/passthrough/"+path, nil)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func show[T any](ctx context.Context, c *commands, path string, print func(T) er
 	if err := json.Unmarshal(text, &v); err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", c.endpoint.address, err)
 	}
-	return print(v)
+	return write(v)
 }
 
 // serverPath returns the path of BACKEND/SERVER.

@@ -86,8 +86,16 @@ func (c *commands) sessionsCommand() *cobra.Command {
 
 func (c *commands) printSessions(list lbadmin.Sessions) error {
 	t := texttable.Table{Columns: []texttable.Column{
-		{Title: "ID", Right: true}, {Title: "STAGE", Rank: 2}, {Title: "CLIENT"}, {Title: "FRONTEND", Rank: 3}, {Title: "SERVER"}, {Title: "AGE", Right: true},
-		{Title: "IDLE", Right: true, Rank: 1}, {Title: "IN", Right: true, Rank: 4}, {Title: "OUT", Right: true, Rank: 4}, {Title: "NAME", Rank: 5},
+		{Title: "ID", Right: true},
+		{Title: "STAGE", Rank: 2},
+		{Title: "CLIENT"},
+		{Title: "FRONTEND", Rank: 3},
+		{Title: "SERVER"},
+		{Title: "AGE", Right: true},
+		{Title: "IDLE", Right: true, Rank: 1},
+		{Title: "IN", Right: true, Rank: 4},
+		{Title: "OUT", Right: true, Rank: 4},
+		{Title: "NAME", Rank: 5},
 	}}
 	for _, s := range list.Sessions {
 		server := s.Backend

@@ -77,9 +77,17 @@ func redIf(bad bool) texttable.Colour {
 func (c *commands) frontends(cmd *cobra.Command, _ []string) error {
 	return show(cmd.Context(), c, "frontends", func(all map[string]lbadmin.Frontend) error {
 		t := texttable.Table{Columns: []texttable.Column{
-			{Title: "FRONTEND"}, {Title: "STATE"}, {Title: "CONN", Right: true}, {Title: "MAX", Right: true, Rank: 5}, {Title: "LIMIT", Right: true, Rank: 2},
-			{Title: "RATE", Right: true}, {Title: "SESSIONS", Right: true, Rank: 1}, {Title: "REFUSED", Right: true, Rank: 3},
-			{Title: "IN", Right: true, Rank: 4}, {Title: "OUT", Right: true, Rank: 4}, {Title: "LISTENERS", Rank: 6},
+			{Title: "FRONTEND"},
+			{Title: "STATE"},
+			{Title: "CONN", Right: true},
+			{Title: "MAX", Right: true, Rank: 5},
+			{Title: "LIMIT", Right: true, Rank: 2},
+			{Title: "RATE", Right: true},
+			{Title: "SESSIONS", Right: true, Rank: 1},
+			{Title: "REFUSED", Right: true, Rank: 3},
+			{Title: "IN", Right: true, Rank: 4},
+			{Title: "OUT", Right: true, Rank: 4},
+			{Title: "LISTENERS", Rank: 6},
 		}}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			f := all[name]
@@ -108,9 +116,18 @@ func refused(f lbadmin.Frontend) (n int64) {
 func (c *commands) backends(cmd *cobra.Command, _ []string) error {
 	return show(cmd.Context(), c, "backends", func(all lbadmin.Backends) error {
 		t := texttable.Table{Columns: []texttable.Column{
-			{Title: "BACKEND"}, {Title: "STATE"}, {Title: "USABLE"}, {Title: "CONN", Right: true}, {Title: "QUEUE", Right: true}, {Title: "RATE", Right: true},
-			{Title: "SESSIONS", Right: true, Rank: 1}, {Title: "ERRORS", Right: true, Rank: 2}, {Title: "RETRIES", Right: true, Rank: 3},
-			{Title: "IN", Right: true, Rank: 4}, {Title: "OUT", Right: true, Rank: 4}, {Title: "LAST", Right: true, Rank: 5},
+			{Title: "BACKEND"},
+			{Title: "STATE"},
+			{Title: "USABLE"},
+			{Title: "CONN", Right: true},
+			{Title: "QUEUE", Right: true},
+			{Title: "RATE", Right: true},
+			{Title: "SESSIONS", Right: true, Rank: 1},
+			{Title: "ERRORS", Right: true, Rank: 2},
+			{Title: "RETRIES", Right: true, Rank: 3},
+			{Title: "IN", Right: true, Rank: 4},
+			{Title: "OUT", Right: true, Rank: 4},
+			{Title: "LAST", Right: true, Rank: 5},
 		}}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			b := all[name]
@@ -139,9 +156,20 @@ func (c *commands) servers(cmd *cobra.Command, args []string) error {
 
 func (c *commands) printServers(all lbadmin.Backends) error {
 	t := texttable.Table{Columns: []texttable.Column{
-		{Title: "SERVER"}, {Title: "STATE"}, {Title: "SINCE", Right: true, Rank: 5}, {Title: "WEIGHT", Right: true, Rank: 2}, {Title: "SESS", Right: true}, {Title: "MAXCONN", Right: true, Rank: 6},
-		{Title: "QUEUE", Right: true, Rank: 1}, {Title: "RATE", Right: true, Rank: 3}, {Title: "ERRORS", Right: true, Rank: 4}, {Title: "DOWNS", Right: true, Rank: 7},
-		{Title: "IN", Right: true, Rank: 8}, {Title: "OUT", Right: true, Rank: 8}, {Title: "CHECK", Rank: 9}, {Title: "ADDRESS", Rank: 10},
+		{Title: "SERVER"},
+		{Title: "STATE"},
+		{Title: "SINCE", Right: true, Rank: 5},
+		{Title: "WEIGHT", Right: true, Rank: 2},
+		{Title: "SESS", Right: true},
+		{Title: "MAXCONN", Right: true, Rank: 6},
+		{Title: "QUEUE", Right: true, Rank: 1},
+		{Title: "RATE", Right: true, Rank: 3},
+		{Title: "ERRORS", Right: true, Rank: 4},
+		{Title: "DOWNS", Right: true, Rank: 7},
+		{Title: "IN", Right: true, Rank: 8},
+		{Title: "OUT", Right: true, Rank: 8},
+		{Title: "CHECK", Rank: 9},
+		{Title: "ADDRESS", Rank: 10},
 	}}
 	for _, backend := range slices.Sorted(maps.Keys(all)) {
 		servers := all[backend].Servers

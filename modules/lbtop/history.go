@@ -23,8 +23,8 @@ func (h *history) add(n int) {
 var bars = []rune(" ▁▂▃▄▅▆▇█")
 
 // line draws the last values as bars, as many as fit. The highest of them is a full bar.
-func (h history) line(width int) (text string, highest int) {
-	shown := h[max(0, len(h)-width):]
+func (h *history) line(width int) (text string, highest int) {
+	shown := (*h)[max(0, len(*h)-width):]
 	for _, n := range shown {
 		highest = max(highest, n)
 	}

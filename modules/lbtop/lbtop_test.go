@@ -123,7 +123,7 @@ func TestScreens(t *testing.T) {
 			}
 			got = strings.Join(lines, "\n") + "\n"
 			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // a golden file
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -29,8 +29,8 @@ func (m *model) above() []string {
 	}
 	for _, of := range []struct {
 		title string
-		h     history
-	}{{"sessions/s", m.rates}, {"connections", m.conns}} {
+		h     *history
+	}{{"sessions/s", &m.rates}, {"connections", &m.conns}} {
 		bars, highest := of.h.line(max(10, m.width-24))
 		lines = append(lines, fmt.Sprintf(" %-11s %s %6d max", of.title, s.Paint(bars, texttable.Green), highest))
 	}
@@ -64,8 +64,15 @@ func (m *model) table() *texttable.Table {
 
 func (m *model) backends() *texttable.Table {
 	t := &texttable.Table{Columns: []texttable.Column{
-		{Title: "BACKEND"}, {Title: "STATE"}, {Title: "USABLE"}, {Title: "CONN", Right: true}, {Title: "QUEUE", Right: true}, {Title: "RATE", Right: true},
-		{Title: "ERRORS", Right: true, Rank: 1}, {Title: "IN", Right: true, Rank: 2}, {Title: "OUT", Right: true, Rank: 2},
+		{Title: "BACKEND"},
+		{Title: "STATE"},
+		{Title: "USABLE"},
+		{Title: "CONN", Right: true},
+		{Title: "QUEUE", Right: true},
+		{Title: "RATE", Right: true},
+		{Title: "ERRORS", Right: true, Rank: 1},
+		{Title: "IN", Right: true, Rank: 2},
+		{Title: "OUT", Right: true, Rank: 2},
 	}}
 	for _, name := range slices.Sorted(maps.Keys(m.state.Backends)) {
 		b := m.state.Backends[name]
@@ -81,8 +88,15 @@ func (m *model) backends() *texttable.Table {
 
 func (m *model) frontends() *texttable.Table {
 	t := &texttable.Table{Columns: []texttable.Column{
-		{Title: "FRONTEND"}, {Title: "STATE"}, {Title: "CONN", Right: true}, {Title: "LIMIT", Right: true}, {Title: "RATE", Right: true}, {Title: "SESSIONS", Right: true},
-		{Title: "IN", Right: true, Rank: 1}, {Title: "OUT", Right: true, Rank: 1}, {Title: "LISTENERS", Right: true, Rank: 2},
+		{Title: "FRONTEND"},
+		{Title: "STATE"},
+		{Title: "CONN", Right: true},
+		{Title: "LIMIT", Right: true},
+		{Title: "RATE", Right: true},
+		{Title: "SESSIONS", Right: true},
+		{Title: "IN", Right: true, Rank: 1},
+		{Title: "OUT", Right: true, Rank: 1},
+		{Title: "LISTENERS", Right: true, Rank: 2},
 	}}
 	for _, name := range slices.Sorted(maps.Keys(m.state.Frontends)) {
 		f := m.state.Frontends[name]
@@ -94,8 +108,18 @@ func (m *model) frontends() *texttable.Table {
 
 func (m *model) servers() *texttable.Table {
 	t := &texttable.Table{Columns: []texttable.Column{
-		{Title: "SERVER"}, {Title: "STATE"}, {Title: "SINCE", Right: true}, {Title: "SESS", Right: true}, {Title: "QUEUE", Right: true}, {Title: "RATE", Right: true},
-		{Title: "WEIGHT", Right: true, Rank: 2}, {Title: "ERRORS", Right: true, Rank: 3}, {Title: "CHECK", Rank: 1}, {Title: "IN", Right: true, Rank: 4}, {Title: "OUT", Right: true, Rank: 4}, {Title: "ADDRESS", Rank: 5},
+		{Title: "SERVER"},
+		{Title: "STATE"},
+		{Title: "SINCE", Right: true},
+		{Title: "SESS", Right: true},
+		{Title: "QUEUE", Right: true},
+		{Title: "RATE", Right: true},
+		{Title: "WEIGHT", Right: true, Rank: 2},
+		{Title: "ERRORS", Right: true, Rank: 3},
+		{Title: "CHECK", Rank: 1},
+		{Title: "IN", Right: true, Rank: 4},
+		{Title: "OUT", Right: true, Rank: 4},
+		{Title: "ADDRESS", Rank: 5},
 	}}
 	for _, backend := range slices.Sorted(maps.Keys(m.state.Backends)) {
 		servers := m.state.Backends[backend].Servers
@@ -114,8 +138,15 @@ func (m *model) servers() *texttable.Table {
 
 func (m *model) sessions() *texttable.Table {
 	t := &texttable.Table{Columns: []texttable.Column{
-		{Title: "ID", Right: true}, {Title: "STAGE", Rank: 3}, {Title: "CLIENT"}, {Title: "SERVER"}, {Title: "AGE", Right: true}, {Title: "IDLE", Right: true, Rank: 1},
-		{Title: "IN", Right: true, Rank: 2}, {Title: "OUT", Right: true, Rank: 2}, {Title: "NAME", Rank: 4},
+		{Title: "ID", Right: true},
+		{Title: "STAGE", Rank: 3},
+		{Title: "CLIENT"},
+		{Title: "SERVER"},
+		{Title: "AGE", Right: true},
+		{Title: "IDLE", Right: true, Rank: 1},
+		{Title: "IN", Right: true, Rank: 2},
+		{Title: "OUT", Right: true, Rank: 2},
+		{Title: "NAME", Rank: 4},
 	}}
 	for _, s := range m.state.Sessions.Sessions {
 		server := s.Backend

@@ -50,15 +50,15 @@ func (m *model) head() []string {
 		p.Connections, m.state.Overview.Rate, p.Overload)
 	clock := m.state.At.Format(time.TimeOnly)
 	top = s.Pad(top, m.width-len(clock)-1) + " " + clock
-	tabs := ""
+	var tabs strings.Builder
 	for v, name := range viewNames {
 		tab := fmt.Sprintf(" %d %s ", v+1, name)
 		if View(v) == m.view {
 			tab = s.Paint(tab, texttable.Reverse)
 		}
-		tabs += tab
+		tabs.WriteString(tab)
 	}
-	return []string{s.Paint(top, texttable.Bold), tabs}
+	return []string{s.Paint(top, texttable.Bold), tabs.String()}
 }
 
 // foot returns the keys, a question or an error.
