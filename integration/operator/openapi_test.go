@@ -103,6 +103,9 @@ var bodies = []struct{ method, path, query, body string }{
 	{"PATCH", "/passthrough/process", "", `{"maxconn": 10000}`},
 	{"PATCH", "/passthrough/frontends/{FRONTEND}", "", `{"maxconn": 1000, "session_rate_limit": 500}`},
 	{"PATCH", "/passthrough/backends/{BACKEND}/servers/{SERVER}", "", `{"weight": "50%", "maxconn": 9}`},
+	{"POST", "/passthrough/backends/{BACKEND}/servers", "", `{"name": "s9", "address": "127.0.0.1:1"}`},
+	{"DELETE", "/passthrough/backends/{BACKEND}/servers/{SERVER}", "", ""},
+	{"POST", "/passthrough/counters/reset", "?all=1", ""},
 	{"POST", "/passthrough/tables/{TABLE}", "", `{"key": "192.0.2.1", "data": {"gpc0": 1}}`},
 	{"DELETE", "/passthrough/tables/{TABLE}", "?data.gpc0.gt=0", ""},
 	{"POST", "/passthrough/maps/{FILE}", "", `{"entries": [{"key": "x.test", "value": "web"}]}`},
@@ -168,7 +171,11 @@ func TestAnswers(t *testing.T) {
 	}
 	for _, b := range bodies {
 		described[b.method+" "+b.path] = false
-		status, text := r.ask(t, b.method, r.path(b.path, names, id)+b.query, b.body, nil)
+		path := r.path(b.path, names, id)
+		if b.method == http.MethodDelete {
+			path = strings.Replace(path, "/servers/s1", "/servers/s9", 1) // which was added
+		}
+		status, text := r.ask(t, b.method, path+b.query, b.body, nil)
 		if status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", b.method, b.path, status, text)
 			continue

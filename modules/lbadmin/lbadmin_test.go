@@ -113,7 +113,6 @@ func TestShow(t *testing.T) {
 		backendsPath + "/wbe":                 `backend "wbe": no such backend`,
 		backendsPath + "/web/servers/s3":      `server web/s3: no such server`,
 		backendsPath + "/wbe/servers/s1":      `backend "wbe": no such backend`,
-		backendsPath + "/web/servers":         "expected /passthrough/backends,",
 		backendsPath + "/web/server/s1":       "expected /passthrough/backends,",
 		backendsPath + "/web/servers/s1/more": "expected /passthrough/backends,",
 	} {
@@ -217,7 +216,10 @@ func TestChange(t *testing.T) {
 		{http.MethodPatch, path + "/", `{"weight": 1}`, http.StatusNotFound, "expected " + backendsPath},
 		{http.MethodGet, backendsPath + "/web%2Fservers%2Fs1", "", http.StatusNotFound, `backend "web/servers/s1": no such backend`},
 		{http.MethodPost, path, `{"weight": 1}`, http.StatusMethodNotAllowed, "method POST"},
-		{http.MethodDelete, path, "", http.StatusMethodNotAllowed, "method DELETE"},
+		{http.MethodDelete, path, "", http.StatusConflict, "server web/s1: "},
+		{http.MethodDelete, path + "9", "", http.StatusNotFound, "no such server"},
+		{http.MethodPost, backendsPath + "/nope/servers", `{"name": "s9", "address": "10.0.0.9:443"}`, http.StatusNotFound, "no such backend"},
+		{http.MethodPost, prefix + "counters/reset?all=2", "", http.StatusBadRequest, `all "2": expected 1 or 0`},
 	} {
 		if status, text := ask(t, c.method, c.path, c.body); status != c.status || !strings.Contains(text, c.want) {
 			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, status, text, c.status, c.want)

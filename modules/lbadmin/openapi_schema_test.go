@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 )
 
 // schemas makes schemas of Go types, described by their comments.
@@ -25,7 +27,11 @@ type schemas struct {
 var special = map[reflect.Type]object{
 	reflect.TypeFor[time.Time](): {"type": "string", "format": "date-time"},
 	reflect.TypeFor[[]byte]():    {"type": "string", "format": "byte"},
-	reflect.TypeFor[weight]():    {"oneOf": []any{object{"type": "integer"}, object{"type": "string"}}},
+	reflect.TypeFor[balancer.Server](): {
+		"type": "object", "required": []string{"name", "address"}, "additionalProperties": true, "properties": object{"name": object{"type": "string"}, "address": object{"type": "string"}},
+		"description": "A server, as in apps.passthrough.backends.BACKEND.servers of the configuration's JSON.",
+	},
+	reflect.TypeFor[weight](): {"oneOf": []any{object{"type": "integer"}, object{"type": "string"}}},
 }
 
 // of returns the schema of a type, or a reference to it.

@@ -16,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
@@ -72,25 +73,29 @@ var operations = map[string]operation{
 		{"key", "string", "The value; without it, all values."},
 		{"all", "integer", "1: those of everything."},
 	}},
-	"GET errors":                            {summary: "Lists the last faulty messages of clients and servers.", answer: Errors{}},
-	"DELETE errors":                         {summary: "Forgets the faulty messages.", answer: Errors{}},
-	"GET overload":                          {summary: "Shows the stage of overload, and the resources that it depends on.", answer: limits.Report{}},
-	"GET frontends":                         {summary: "Shows all frontends, by name.", answer: map[string]Frontend{}},
-	"GET frontends/FRONTEND":                {summary: "Shows a frontend.", answer: Frontend{}},
-	"GET listeners":                         {summary: "Lists the listeners of all frontends.", answer: []Listener{}},
-	"GET names":                             {summary: "Lists the server names that clients ask for most.", answer: Names{}},
-	"GET backends":                          {summary: "Shows all backends, by name.", answer: Backends{}},
-	"GET backends/BACKEND":                  {summary: "Shows a backend.", answer: Backend{}},
-	"GET backends/BACKEND/servers/SERVER":   {summary: "Shows a server.", answer: Server{}},
-	"PATCH backends/BACKEND/servers/SERVER": {summary: "Changes a server, and shows it.", body: Change{}, answer: Server{}},
-	"GET sessions":                          {summary: "Counts the connections; with parameters, lists those that match all of them, the oldest first.", answer: Sessions{}, parameters: append([]parameter{{"limit", "integer", "The highest number to list, by default 100; 0: all."}}, sessionQuery...)},
-	"DELETE sessions":                       {summary: "Ends the connections that match all parameters, of which there must be one.", answer: Ended{}, parameters: sessionQuery},
-	"GET sessions/ID":                       {summary: "Shows a connection.", answer: Session{}},
-	"DELETE sessions/ID":                    {summary: "Ends a connection.", answer: Ended{}},
-	"GET tables":                            {summary: "Shows all stick tables, by name.", answer: map[string]Table{}},
-	"GET tables/TABLE":                      {summary: "Lists entries of a stick table.", answer: []stick.Entry{}, parameters: tableQuery},
-	"POST tables/TABLE":                     {summary: "Sets values of an entry, which is created if necessary, and shows it.", body: Set{}, answer: []stick.Entry{}},
-	"DELETE tables/TABLE":                   {summary: "Clears entries of a stick table.", answer: Cleared{}, parameters: tableQuery},
+	"GET backends/BACKEND/servers":           {summary: "Shows the servers of a backend, by name.", answer: map[string]Server{}},
+	"POST backends/BACKEND/servers":          {summary: "Adds a server, which begins in maintenance, and shows it.", body: balancer.Server{}, answer: Server{}},
+	"DELETE backends/BACKEND/servers/SERVER": {summary: "Removes a server that is in maintenance and has no connections, and shows the servers that are left.", answer: map[string]Server{}},
+	"POST counters/reset":                    {summary: "Resets the highest numbers, and with all=1 all counters.", answer: Overview{}, parameters: []parameter{{"all", "integer", "1: all counters."}}},
+	"GET errors":                             {summary: "Lists the last faulty messages of clients and servers.", answer: Errors{}},
+	"DELETE errors":                          {summary: "Forgets the faulty messages.", answer: Errors{}},
+	"GET overload":                           {summary: "Shows the stage of overload, and the resources that it depends on.", answer: limits.Report{}},
+	"GET frontends":                          {summary: "Shows all frontends, by name.", answer: map[string]Frontend{}},
+	"GET frontends/FRONTEND":                 {summary: "Shows a frontend.", answer: Frontend{}},
+	"GET listeners":                          {summary: "Lists the listeners of all frontends.", answer: []Listener{}},
+	"GET names":                              {summary: "Lists the server names that clients ask for most.", answer: Names{}},
+	"GET backends":                           {summary: "Shows all backends, by name.", answer: Backends{}},
+	"GET backends/BACKEND":                   {summary: "Shows a backend.", answer: Backend{}},
+	"GET backends/BACKEND/servers/SERVER":    {summary: "Shows a server.", answer: Server{}},
+	"PATCH backends/BACKEND/servers/SERVER":  {summary: "Changes a server, and shows it.", body: Change{}, answer: Server{}},
+	"GET sessions":                           {summary: "Counts the connections; with parameters, lists those that match all of them, the oldest first.", answer: Sessions{}, parameters: append([]parameter{{"limit", "integer", "The highest number to list, by default 100; 0: all."}}, sessionQuery...)},
+	"DELETE sessions":                        {summary: "Ends the connections that match all parameters, of which there must be one.", answer: Ended{}, parameters: sessionQuery},
+	"GET sessions/ID":                        {summary: "Shows a connection.", answer: Session{}},
+	"DELETE sessions/ID":                     {summary: "Ends a connection.", answer: Ended{}},
+	"GET tables":                             {summary: "Shows all stick tables, by name.", answer: map[string]Table{}},
+	"GET tables/TABLE":                       {summary: "Lists entries of a stick table.", answer: []stick.Entry{}, parameters: tableQuery},
+	"POST tables/TABLE":                      {summary: "Sets values of an entry, which is created if necessary, and shows it.", body: Set{}, answer: []stick.Entry{}},
+	"DELETE tables/TABLE":                    {summary: "Clears entries of a stick table.", answer: Cleared{}, parameters: tableQuery},
 }
 
 func init() {

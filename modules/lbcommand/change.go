@@ -68,21 +68,16 @@ func (c *commands) set(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return c.change(cmd.Context(), args[0], map[string]any{key: value})
+	return c.change(cmd, args[0], map[string]any{key: value})
 }
 
 // change changes a server.
-func (c *commands) change(ctx context.Context, server string, body map[string]any) error {
+func (c *commands) change(cmd *cobra.Command, server string, body map[string]any) error {
 	path, err := serverPath(server)
 	if err != nil {
 		return err
 	}
-	text, err := c.endpoint.ask(ctx, http.MethodPatch, "/passthrough/"+path, body)
-	if err != nil || !c.json {
-		return err
-	}
-	_, err = c.out.Write(text)
-	return err
+	return c.send(cmd, http.MethodPatch, path, body)
 }
 
 // stateCommand makes the command that sets an administrative state.
@@ -90,7 +85,7 @@ func (c *commands) stateCommand(state, short string) *cobra.Command {
 	var wait bool
 	var timeout time.Duration
 	cmd := c.command(state+" BACKEND/SERVER", short, 1, 1, func(cmd *cobra.Command, args []string) error {
-		if err := c.change(cmd.Context(), args[0], map[string]any{"admin": state}); err != nil || !wait {
+		if err := c.change(cmd, args[0], map[string]any{"admin": state}); err != nil || !wait {
 			return err
 		}
 		return c.until(cmd.Context(), timeout, func(ctx context.Context) (bool, string, error) { return c.isSettled(ctx, args[0], state) })

@@ -83,6 +83,7 @@ func newCommand(cmd *cobra.Command, out, err io.Writer) {
 	})
 	cmd.AddCommand(c.showCommands()...)
 	cmd.AddCommand(c.changeCommands()...)
+	cmd.AddCommand(c.addCommands()...)
 	cmd.AddCommand(c.configCommands()...)
 }
 
