@@ -9,11 +9,12 @@ import (
 )
 
 // Override is a value that was set at run time and differs from the configuration: of a server, of
-// a frontend, or of the process.
+// a frontend, of the process, or the entries of a map or a file of ACLs.
 type Override struct {
 	Backend  string `json:"backend,omitempty"`
 	Server   string `json:"server,omitempty"`
 	Frontend string `json:"frontend,omitempty"`
+	File     string `json:"file,omitempty"`
 	// Key is the name of the value, Configured that of the configuration, and Value the current one.
 	Key        string `json:"key"`
 	Configured string `json:"configured"`
@@ -34,7 +35,7 @@ type Dropped struct {
 func newOverrides() []Override {
 	all := []Override{}
 	for _, o := range control.Overrides() {
-		all = append(all, Override{o.Backend, o.Server, o.Frontend, o.Key, o.Configured, o.Value, "runtime", o.By, o.At})
+		all = append(all, Override{o.Backend, o.Server, o.Frontend, o.File, o.Key, o.Configured, o.Value, "runtime", o.By, o.At})
 	}
 	return all
 }

@@ -62,6 +62,11 @@ func TestMaps(t *testing.T) {
 			t.Errorf("%s %s %s: %s, want %s", c.method, c.query, c.body, got, c.want)
 		}
 	}
+	ask(t, "PATCH", path, `{"key": "a", "value": "9"}`)
+	if all := show[[]Override](t, overridesPath); len(all) != 1 || all[0].File == "" || all[0].Key != "map" || show[Process](t, prefix+"process").Set != nil {
+		t.Errorf("%+v", all)
+	}
+	ask(t, "DELETE", overridesPath+"?all=1", "")
 	files := show[[]control.PatternFile](t, prefix+"maps")
 	if len(files) != 1 || files[0].Entries != 2 || len(show[[]control.PatternFile](t, prefix+"acls")) != 0 {
 		t.Errorf("%+v", files)

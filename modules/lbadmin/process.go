@@ -70,7 +70,7 @@ func newProcess() Process {
 	out.Version, _ = caddy.Version()
 	var set []string
 	for _, o := range control.Overrides() {
-		if o.Frontend == "" && o.Backend == "" {
+		if o.Frontend == "" && o.Backend == "" && o.File == "" {
 			set = append(set, o.Key)
 		}
 	}

@@ -31,6 +31,8 @@ func (c *commands) overridesCommand() *cobra.Command {
 				switch {
 				case o.Frontend != "":
 					of = "frontend " + o.Frontend
+				case o.File != "":
+					of = o.File
 				case o.Backend != "":
 					of = o.Backend + "/" + o.Server
 				}
