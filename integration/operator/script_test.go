@@ -22,6 +22,8 @@ import (
 //	hold NAME                 opens a connection for a server name, and keeps it
 //	release                   closes the connections that hold has opened
 //	server stop|start NAME    stops or starts one of the servers s1, s2 and s3
+//	follow FILE ARG...        runs caddy passthrough in the background, with its output in a file
+//	await FILE TEXT           waits until a file has a text
 //	edit OLD NEW              replaces a text in the configuration's file, $CONFIG
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -49,6 +51,10 @@ func TestScripts(t *testing.T) {
 			"release": release,
 			"server":  serverCommand,
 			"edit":    edit,
+			"follow":  func(ts *testscript.TestScript, _ bool, args []string) { follow(ts, program.Path(t), args) },
+			"await": func(ts *testscript.TestScript, _ bool, args []string) {
+				until(t, args[1]+" in "+args[0], func() bool { return strings.Contains(ts.ReadFile(args[0]), args[1]) })
+			},
 		},
 	})
 }
@@ -100,4 +106,17 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := os.ReadFile(file)
 	ts.Check(err)
 	ts.Check(os.WriteFile(file, []byte(strings.Replace(string(text), args[0], args[1], 1)), 0o600))
+}
+
+func follow(ts *testscript.TestScript, program string, args []string) {
+	out, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	cmd := exec.Command(program, append([]string{"passthrough", "--address", ts.Getenv("ADMIN")}, args[1:]...)...)
+	cmd.Stdout = out
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = out.Close()
+	})
 }

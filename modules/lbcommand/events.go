@@ -3,7 +3,6 @@
 package lbcommand
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -33,45 +32,52 @@ func (c *commands) eventsCommand() *cobra.Command {
 			return t.Write(texttable.NewScreen(c.out))
 		})
 	})
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "Print further events as they happen")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "Print the last ten events, and further ones as they happen")
 	cmd.Flags().IntVar(&limit, "limit", 100, "The highest number to list; 0: all")
 	return cmd
 }
 
-// follow prints events as they happen, also after reloads.
+// follow prints the last ten events, and further ones as they happen, also after reloads.
 func (c *commands) follow(cmd *cobra.Command) error {
-	last, err := get[[]events.Event](cmd.Context(), &c.endpoint, "events?limit=1")
+	last, err := get[[]events.Event](cmd.Context(), &c.endpoint, "events?limit=10")
 	if err != nil {
 		return err
 	}
 	var since uint64
-	if len(last) > 0 {
-		since = last[0].Number
+	for _, e := range last {
+		since = e.Number
+		if err := c.printEvent(e); err != nil {
+			return err
+		}
 	}
-	s := texttable.NewScreen(c.out)
 	for {
 		answer, err := c.endpoint.open(cmd.Context(), http.MethodGet, fmt.Sprintf("/passthrough/events?follow=1&since=%d", since), nil, nil)
 		if err != nil {
 			return err
 		}
-		lines := bufio.NewScanner(answer)
-		for lines.Scan() {
+		lines := json.NewDecoder(answer)
+		for {
 			var e events.Event
-			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-				return fmt.Errorf("reading the answer of %s: %w", c.endpoint.address, err)
+			if lines.Decode(&e) != nil {
+				break // a reload
 			}
 			since = e.Number
-			line := lines.Text()
-			if !c.json {
-				line = e.At.Local().Format(time.DateTime) + "  " + s.Paint(printable.Message(e.Text), lbtop.EventColour(e.Kind))
-			}
-			if _, err := fmt.Fprintln(c.out, line); err != nil {
+			if err := c.printEvent(e); err != nil {
 				return err
 			}
 		}
 		_ = answer.Close()
 		time.Sleep(pollEvery) // the new configuration's admin endpoint is opening
 	}
+}
+
+// printEvent prints an event in a line.
+func (c *commands) printEvent(e events.Event) error {
+	if c.json {
+		return json.NewEncoder(c.out).Encode(e)
+	}
+	_, err := fmt.Fprintln(c.out, e.At.Local().Format(time.DateTime)+"  "+texttable.NewScreen(c.out).Paint(printable.Message(e.Text), lbtop.EventColour(e.Kind)))
+	return err
 }
 
 func (c *commands) errors(cmd *cobra.Command, _ []string) error {
