@@ -52,6 +52,12 @@ type rig struct {
 // programs share.
 func newRig(t *testing.T, config string, servers map[string]string, frontends ...string) *rig {
 	t.Helper()
+	return newRigWith(t, config, nil, servers, frontends...)
+}
+
+// newRigWith is newRig for a configuration with further files, in the folder of both programs.
+func newRigWith(t *testing.T, config string, files, servers map[string]string, frontends ...string) *rig {
+	t.Helper()
 	haproxy := programs.Need(t, "haproxy")
 	dir, err := os.MkdirTemp("", "runtime-") // TempDir is too long for a socket
 	if err != nil {
@@ -61,6 +67,11 @@ func newRig(t *testing.T, config string, servers map[string]string, frontends ..
 	file := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r := &rig{dir: dir}
 	r.haproxy = start(t, "HAProxy", dir, servers, frontends, haproxy, "-db", "-f", file)

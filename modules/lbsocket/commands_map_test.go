@@ -57,7 +57,7 @@ func runConfig(t *testing.T) string {
 	return dir
 }
 
-// A turn is what a client sends, and the answer. MAP, NUM and LIST stand for the files.
+// A turn has the command of a client, and the answer. MAP, NUM and LIST stand for the files.
 type turn struct{ send, want string }
 
 // converse compares answers to those of HAProxy 2.6, with its references of entries as 0xN.

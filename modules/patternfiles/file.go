@@ -5,8 +5,8 @@ package patternfiles
 import (
 	"crypto/sha256"
 	"os"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -39,17 +39,26 @@ func All(maps bool) (all []File) {
 	return all
 }
 
-// Find returns the file that a reference means: a name, or # and an ID.
+// Find returns the file that a reference means: a name, or # and an ID. The end of a path is
+// enough, if it is that of one file only: haproxy.cfg may have relative names, which are made
+// absolute when it is adapted.
 func Find(maps bool, reference string) (File, bool) {
 	files.mu.Lock()
 	defer files.mu.Unlock()
-	i := slices.IndexFunc(files.files, func(f *file) bool {
-		return f.isMap == maps && (f.name == reference || "#"+strconv.Itoa(f.id) == reference)
-	})
-	if i < 0 {
+	var like []*file
+	for _, f := range files.files {
+		switch {
+		case f.isMap != maps:
+		case f.name == reference || "#"+strconv.Itoa(f.id) == reference:
+			return f.snapshot(), true
+		case reference != "" && strings.HasSuffix(f.name, "/"+reference):
+			like = append(like, f)
+		}
+	}
+	if len(like) != 1 {
 		return File{}, false
 	}
-	return files.files[i].snapshot(), true
+	return like[0].snapshot(), true
 }
 
 // snapshot returns the file as the running configuration sees it. The caller holds the lock.

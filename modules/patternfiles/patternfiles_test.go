@@ -165,7 +165,7 @@ func TestFind(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	for i, f := range all {
-		for _, reference := range []string{f.Name, fmt.Sprint("#", f.ID)} {
+		for _, reference := range []string{f.Name, fmt.Sprint("#", f.ID), filepath.Base(f.Name)} {
 			if got, found := Find(true, reference); !found || got.Patterns != all[i].Patterns {
 				t.Errorf("%s is not found", reference)
 			}
@@ -173,6 +173,11 @@ func TestFind(t *testing.T) {
 	}
 	if _, found := Find(false, name); found {
 		t.Error("a map is an ACL")
+	}
+	for _, reference := range []string{"", "map", "#99", filepath.Base(name) + "x"} {
+		if f, found := Find(true, reference); found {
+			t.Errorf("%q means %s", reference, f.Name)
+		}
 	}
 	if err := all[1].Reset(); err != nil || all[1].Name != "virt@none" {
 		t.Errorf("%s: %v", all[1].Name, err)
