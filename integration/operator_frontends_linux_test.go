@@ -70,7 +70,8 @@ func TestOperateFrontends(t *testing.T) {
 	l.patch(t, "/passthrough/frontends/nothing", `{"state": "open"}`, http.StatusNotFound)
 }
 
-// The frontend of a layer4 server can be disabled, but not shut down: its listeners are not its own.
+// The frontend of a layer4 server can be disabled, but not shut down: its listeners are not its
+// own.
 func TestOperateLayer4Frontend(t *testing.T) {
 	t.Parallel()
 	for _, network := range []string{"durable/", "tcp/"} {

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// adjust returns the pool's configuration of a server with what was set at run time, validated as
-// if it had been configured.
+// adjust returns the pool's configuration of a server with an adjustment, validated as if it had
+// been configured.
 func (b *Backend) adjust(server string, a pool.Adjustment) (c pool.ServerConfig, err error) {
 	found := b.serverNamed(server)
 	if found == nil {
@@ -53,7 +53,7 @@ func (b *Backend) serverNamed(name string) *Server {
 	return nil
 }
 
-// adjustCheck gives a copy of the check what was set.
+// adjustCheck gives the server an adjusted copy of its check.
 func (b *Backend) adjustCheck(s *Server, a pool.Adjustment) error {
 	if a.CheckAddress == "" && a.CheckPort == 0 {
 		return nil
@@ -68,14 +68,14 @@ func (b *Backend) adjustCheck(s *Server, a pool.Adjustment) error {
 	return nil
 }
 
-// detachedContext returns a context for modules that are loaded at run time: that of a configuration
-// may only be used while it is loaded.
+// detachedContext returns a context for modules that are loaded at run time: that of a
+// configuration may only be used while it is loaded.
 func detachedContext() caddy.Context {
 	ctx, _ := caddy.NewContext(caddy.Context{Context: context.Background()})
 	return ctx
 }
 
-// adjustAgent gives a copy of the agent what was set.
+// adjustAgent gives the server an adjusted copy of its agent.
 func (b *Backend) adjustAgent(s *Server, a pool.Adjustment) error {
 	if a.AgentAddress == "" && a.AgentPort == 0 && a.AgentSend == nil {
 		return nil

@@ -196,7 +196,7 @@ func (b *Backend) provisionSockets() error {
 	return nil
 }
 
-// openSocketOptions prepares the options of a server's sockets. It returns nil if there are none.
+// openSocketOptions prepares the options of a server's sockets. It returns nil if no option is set.
 func (b *Backend) openSocketOptions(s *Server, opened map[string]*netns.Namespace) (*relay.SocketOptions, error) {
 	o := b.socketOf(s)
 	made, err := o.options()

@@ -24,10 +24,10 @@ func FrontendOf(name string) (Frontend, error) {
 	return Frontend{}, unknown("frontend %q: %w", name, frontend.ErrNoFrontend)
 }
 
-// ChangeFrontend changes a frontend of the configuration that runs, and reports what has changed. A
-// frontend that is not enabled leaves new connections in the kernel's queue; its connections go on.
-// It is HAProxy's enable frontend, disable frontend and set maxconn frontend. The kind of the error
-// is ErrUnknown, ErrConflict (frontend.ErrShutDown) or ErrInvalid; on error nothing changes.
+// ChangeFrontend changes a frontend of the configuration that runs, and returns the changed values.
+// A frontend that is not enabled leaves new connections in the kernel's queue; its connections go
+// on. It is HAProxy's enable frontend, disable frontend and set maxconn frontend. The kind of the
+// error is ErrUnknown, ErrConflict (frontend.ErrShutDown) or ErrInvalid; on error nothing changes.
 func ChangeFrontend(by Origin, name string, c FrontendChange) ([]pool.Changed, error) {
 	if err := validateLimits(limit{"maxconn", c.MaxConn}, limit{"rate_limit_sessions", c.SessionRate}); err != nil {
 		return nil, fmt.Errorf("frontend %q: %w", name, err)

@@ -47,7 +47,7 @@ func Overrides() (all []Override) {
 	return append(all, patternOverrides()...)
 }
 
-// appendOverride appends an override of a number, unless there is none.
+// appendOverride appends an override of a number, unless it is nil.
 func appendOverride(all []Override, of Override, o *limits.Override) []Override {
 	if o == nil {
 		return all
@@ -56,9 +56,9 @@ func appendOverride(all []Override, of Override, o *limits.Override) []Override 
 	return append(all, of)
 }
 
-// DropOverride returns values to those of the configuration, and reports how many have changed: those
-// of a server, those of a frontend, or with all names empty those of the process. An empty key stands
-// for all of its values. The kind of the error is ErrUnknown.
+// DropOverride returns values to those of the configuration, and reports how many have changed:
+// those of a server, those of a frontend, or with all names empty those of the process. An empty
+// key stands for all of its values. The kind of the error is ErrUnknown.
 func DropOverride(by Origin, backend, server, frontendName, key string) (n int, err error) {
 	switch {
 	case frontendName != "":

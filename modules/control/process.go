@@ -30,7 +30,7 @@ type Process struct {
 	Stopping            bool
 
 	// Connections is the number of open ones, Highest the highest number so far, Total that of all so
-	// far. MaxConn is the limit that was set, 0: none; Possible is how many connections the limit of
+	// far. MaxConn is the limit that was set, 0: none; Possible is the number that the limit of
 	// descriptors allows, 0: not known.
 	Connections, Highest int
 	Total                int64
@@ -128,8 +128,9 @@ type ProcessChange struct {
 	MaxConn, ConnRate, SessionRate *int
 }
 
-// ChangeProcess changes limits of the process, and reports what has changed. What it sets lasts
-// until the configured value changes. The kind of the error is ErrInvalid; on error nothing changes.
+// ChangeProcess changes limits of the process, and returns the changed values. What it sets lasts
+// until the configured value changes. The kind of the error is ErrInvalid; on error nothing
+// changes.
 func ChangeProcess(by Origin, c ProcessChange) (changed []pool.Changed, err error) {
 	if err := validateLimits(limit{"maxconn", c.MaxConn}, limit{"max_conn_rate", c.ConnRate}, limit{"max_sess_rate", c.SessionRate}); err != nil {
 		return nil, err
@@ -149,9 +150,9 @@ func ChangeProcess(by Origin, c ProcessChange) (changed []pool.Changed, err erro
 	return changed, nil
 }
 
-// ClearCounters begins the highest numbers of the process, of frontends, backends and servers anew, or
-// with all every number since the process began. It is HAProxy's clear counters, and clear counters
-// all.
+// ClearCounters begins the highest numbers of the process, of frontends, backends and servers anew,
+// or with all every number since the process began. It is HAProxy's clear counters, and clear
+// counters all.
 func ClearCounters(by Origin, all bool) {
 	limits.Process.ClearMaxima()
 	frontend.ClearCounters(all)

@@ -13,10 +13,10 @@ import (
 // ServerChange is a change of a server. Fields that are nil or empty change nothing.
 type ServerChange = pool.Change
 
-// ChangeServer changes a server of the configuration that runs, and reports what has changed. It is
-// HAProxy's set server. What it sets lasts until the configured value changes; health, until checks
-// find otherwise. The kind of the error is ErrUnknown, ErrConflict (pool.ErrTracks, pool.ErrNoAgent,
-// pool.ErrNoCheck) or ErrInvalid; on error nothing changes.
+// ChangeServer changes a server of the configuration that runs, and returns the changed values. It
+// is HAProxy's set server. What it sets lasts until the configured value changes; health, until
+// checks find otherwise. The kind of the error is ErrUnknown, ErrConflict (pool.ErrTracks,
+// pool.ErrNoAgent, pool.ErrNoCheck) or ErrInvalid; on error nothing changes.
 func ChangeServer(by Origin, backend, server string, c ServerChange) ([]pool.Changed, error) {
 	c.By = string(by)
 	changed, err := balancer.Registry().Change(backend, server, c)
@@ -41,10 +41,11 @@ func serverFailure(backend, server string, err error) error {
 	return &failure{fmt.Errorf("server %s/%s: %w", backend, server, err), kindOf(err)}
 }
 
-// AddServer adds a server to a backend, in maintenance, with its checks on. Its options are validated
-// as those of a configured one; those of the backend apply, too. It outlives reloads until it is
-// removed or the configuration has one of its name. It is HAProxy's add server. The kind of the error
-// is ErrUnknown, ErrConflict (pool.ErrServerExists, pool.ErrFixedServers) or ErrInvalid.
+// AddServer adds a server to a backend, in maintenance, with its checks on. Its options are
+// validated as those of a configured one; those of the backend apply, too. It outlives reloads
+// until it is removed or the configuration has one of its name. It is HAProxy's add server. The
+// kind of the error is ErrUnknown, ErrConflict (pool.ErrServerExists, pool.ErrFixedServers) or
+// ErrInvalid.
 func AddServer(by Origin, backend string, s balancer.Server) error {
 	if err := balancer.AddServer(backend, s, string(by)); err != nil {
 		return serverFailure(backend, s.Name, err)
@@ -53,9 +54,9 @@ func AddServer(by Origin, backend string, s balancer.Server) error {
 	return nil
 }
 
-// RemoveServer removes a server from a backend: one that was added, or one of the configuration, which
-// stays away over reloads until its configured address changes or the override is dropped. It is
-// HAProxy's del server. The kind of the error is ErrUnknown or ErrConflict (pool.ErrNotInMaint,
+// RemoveServer removes a server from a backend: one that was added, or one of the configuration,
+// which stays away over reloads until its configured address changes or the override is dropped. It
+// is HAProxy's del server. The kind of the error is ErrUnknown or ErrConflict (pool.ErrNotInMaint,
 // pool.ErrInUse, pool.ErrTracked).
 func RemoveServer(by Origin, backend, server string) error {
 	if err := balancer.RemoveServer(backend, server, string(by)); err != nil {

@@ -2,8 +2,8 @@
 
 package frontend
 
-// ClearCounters begins the highest numbers of all frontends, their listeners and the process anew, or
-// with all every number since the process began. The numbers of open connections stay.
+// ClearCounters begins the highest numbers of all frontends, their listeners and the process anew,
+// or with all every number since the process began. The numbers of open connections stay.
 func ClearCounters(all bool) {
 	liveConns.highest.Store(0)
 	for _, counts := range []*connCounts{&frontendConns, &backendConns} {

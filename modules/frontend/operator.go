@@ -21,7 +21,7 @@ var (
 	ErrForeignListeners = errors.New("the frontend has no listeners of its own: those of a layer4 server or an HTTP server cannot be shut down alone")
 )
 
-// operated is what an operator has set for a frontend. It outlives reloads.
+// operated holds the values that an operator has set for a frontend. It outlives reloads.
 type operated struct {
 	maxConn, sessionRate limits.Setting
 	disabled             limits.Setting // 1: disabled
@@ -40,7 +40,7 @@ func (f *Frontend) sessionRate() int { return f.operated.sessionRate.Of(f.Sessio
 // isDisabled reports whether the frontend accepts no connections.
 func (f *Frontend) isDisabled() bool { return f.operated.disabled.Of(0) == 1 }
 
-// ofConfig drops what was set at run time in place of values that the configuration has changed.
+// ofConfig drops values that replace configured ones which have changed.
 func (f *Frontend) ofConfig() {
 	f.operated.maxConn.Configure(f.MaxConn)
 	f.operated.sessionRate.Configure(f.SessionRate)
@@ -99,8 +99,8 @@ type Change struct {
 }
 
 // Operate changes a frontend of the configuration that runs. by says where the change comes from.
-// What it sets lasts until the configured value changes. It returns what has changed. The error is
-// ErrNoFrontend or ErrShutDown; then nothing changes.
+// What it sets lasts until the configured value changes. It returns the changed values. The error
+// is ErrNoFrontend or ErrShutDown; then nothing changes.
 func Operate(name, by string, c Change) ([]pool.Changed, error) {
 	f, err := running(name)
 	if err != nil {
@@ -179,7 +179,7 @@ type operation struct {
 type Overrides struct{ MaxConn, SessionRate, Disabled *limits.Override }
 
 // DropOverrides returns a value of a frontend, enabled, maxconn or rate_limit_sessions, to that of
-// the configuration, or all of them if key is empty. It returns what has changed. The error is
+// the configuration, or all of them if key is empty. It returns the changed values. The error is
 // ErrNoFrontend.
 func DropOverrides(name, key string) ([]pool.Changed, error) {
 	f, err := running(name)

@@ -43,7 +43,7 @@ func (s *Setting) Configure(configured int) {
 	}
 }
 
-// Override returns what was set at run time, or nil.
+// Override returns the number that was set at run time, or nil.
 func (s *Setting) Override() *Override { return s.override.Load() }
 
 // Drop returns to the configured number. It reports whether another one was set.

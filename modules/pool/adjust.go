@@ -14,7 +14,7 @@ import (
 // ErrNotAdjustable means that the configuration has nothing that the adjustment could change.
 var ErrNotAdjustable = errors.New("only the address can be changed here")
 
-// Adjustment is what was set at run time of a server's addresses, in place of its configuration.
+// Adjustment holds addresses of a server that were set at run time, in place of its configuration.
 // Empty fields are as configured.
 type Adjustment struct {
 	// Address is the server's.
@@ -23,7 +23,7 @@ type Adjustment struct {
 	// agent is.
 	CheckAddress, AgentAddress string
 	CheckPort, AgentPort       int
-	// AgentSend is what the agent is sent first.
+	// AgentSend is the text that the agent gets first.
 	AgentSend *string
 }
 
@@ -66,7 +66,7 @@ func (c *Change) address(now string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// configured returns the configuration of the server, without what was set at run time.
+// configured returns the configuration of the server, without changes at run time.
 func (s *Server) configured() *ServerConfig {
 	if s.base != nil {
 		return s.base
@@ -107,8 +107,8 @@ func (b *backend) replace(s *Server, c ServerConfig) *Server {
 	return n
 }
 
-// readjust applies what was set at run time to a server whose pool begins to serve. What does not
-// fit the configuration is dropped.
+// readjust applies the adjustment to a server whose pool begins to serve, or drops it if it does
+// not fit the configuration.
 func (b *backend) readjust(s *Server) *Server {
 	state := s.state
 	if state.adjustment == (Adjustment{}) && s.base == nil {
@@ -139,7 +139,7 @@ func targetsOf(c *ServerConfig) targets {
 	return t
 }
 
-// keepAdjustment drops what was set of values that the configuration has changed.
+// keepAdjustment drops adjustments of values that the configuration has changed.
 func (s *state) keepAdjustment(now targets) {
 	a, before := &s.adjustment, s.targets
 	if before.address != now.address {

@@ -51,7 +51,7 @@ type Change struct {
 	Address string
 	Port    *int
 	// CheckAddress and CheckPort are where checks connect to, AgentAddress and AgentPort where the
-	// agent is, and AgentSend is what it is sent.
+	// agent is, and AgentSend is the text that it gets.
 	CheckAddress, AgentAddress string
 	CheckPort, AgentPort       *int
 	AgentSend                  *string
@@ -65,9 +65,9 @@ type Change struct {
 // Changed is a value of a server that a Change has changed.
 type Changed struct{ Key, From, To string }
 
-// Change changes a server of the configuration that serves, and returns the values that have
-// changed. It is HAProxy's set server. The error is ErrNoBackend, ErrNoSuchServer, ErrTracks, ErrNoAgent, ErrNoCheck, or describes an invalid
-// value; on error nothing changes.
+// Change changes a server of the configuration that serves, and returns the changed values. It is
+// HAProxy's set server. The error is ErrNoBackend, ErrNoSuchServer, ErrTracks, ErrNoAgent,
+// ErrNoCheck, or describes an invalid value; on error nothing changes.
 func (r *Registry) Change(backend, server string, c Change) ([]Changed, error) {
 	b, s, err := r.locked(Ref{backend, server})
 	if err != nil {
@@ -121,8 +121,8 @@ func (b *backend) change(s *Server, c Change) ([]Changed, error) {
 	return changed, err
 }
 
-// set sets values of a server, and its health as c says unless that is nil. It returns what has
-// changed.
+// set sets values of a server, and its health as c says unless that is nil. It returns the
+// changed values.
 func (b *backend) set(s *Server, run setting, a Adjustment, c *Change) ([]Changed, error) {
 	before, state, replaced := s.values(), s.state, a != s.state.adjustment
 	if replaced {

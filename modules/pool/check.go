@@ -200,7 +200,7 @@ type AgentCheck struct {
 	Agent    Agent
 	Target   Target
 	Interval time.Duration
-	// Send is what the agent is sent first.
+	// Send is the text that the agent gets first.
 	Send string
 }
 

@@ -136,8 +136,8 @@ func (p *Pool) Retried(s *Server, moved bool) {
 	}
 }
 
-// ClearCounters begins the highest numbers of all backends and servers anew, or with all every number
-// since the process began. It is HAProxy's clear counters.
+// ClearCounters begins the highest numbers of all backends and servers anew, or with all every
+// number since the process began. It is HAProxy's clear counters.
 func (r *Registry) ClearCounters(all bool) {
 	for _, name := range r.names() {
 		b := r.find(name)

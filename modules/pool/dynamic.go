@@ -25,7 +25,7 @@ type FixedServers interface{ FixedServers() bool }
 // Added is a server that was added at run time.
 type Added struct {
 	Name string
-	// Spec is what Config.Added makes the server's configuration of.
+	// Spec is for Config.Added.
 	Spec any
 	// Over is the address of the configured server of that name which was removed before; or empty.
 	Over string
@@ -39,8 +39,8 @@ type removedServer struct {
 	mark
 }
 
-// dynamic is what was added to the configured servers of a backend at run time, and what was
-// removed. It outlives configurations.
+// dynamic holds the servers that were added to a backend at run time, and those that were removed.
+// It outlives configurations.
 type dynamic struct {
 	added   []Added
 	states  []*state                 // of added, each with a reference
@@ -69,8 +69,8 @@ func (r *Registry) Added(backend string) []Added {
 }
 
 // Add adds a server to a backend, in maintenance. spec is for Config.Added, also that of later
-// configurations; by says where it comes from. The error is ErrNoBackend, ErrServerExists, ErrFixedServers, or that of
-// Config.Added.
+// configurations; by says where it comes from. The error is ErrNoBackend, ErrServerExists,
+// ErrFixedServers, or that of Config.Added.
 func (r *Registry) Add(backend, name string, spec any, by string) error {
 	b := r.serving(backend)
 	if b == nil {
@@ -156,7 +156,8 @@ func (r *Registry) Remove(ref Ref, by string) error {
 	}
 	s.state.server = nil
 	b.serve(slices.DeleteFunc(slices.Clone(b.pool.Servers()), func(o *Server) bool { return o == s }))
-	s.state.adjustment, s.state.marks, s.state.known = Adjustment{}, nil, false // for a later one of that name
+	// A later server of that name begins anew.
+	s.state.adjustment, s.state.marks, s.state.known = Adjustment{}, nil, false
 	return nil
 }
 
@@ -233,7 +234,7 @@ func (b *backend) applyDynamic() {
 	}
 }
 
-// dropDynamic forgets what was added and removed: no configuration has the backend.
+// dropDynamic forgets added and removed servers: no configuration has the backend.
 func (b *backend) dropDynamic() {
 	for len(b.dynamic.added) > 0 {
 		b.dropAdded(0)
@@ -241,7 +242,7 @@ func (b *backend) dropDynamic() {
 	b.dynamic = dynamic{}
 }
 
-// overrides returns what was added and removed.
+// overrides returns an entry for each added and removed server.
 func (d *dynamic) overrides(backend string) (all []Override) {
 	for _, name := range slices.Sorted(maps.Keys(d.removed)) {
 		if gone := d.removed[name]; d.index(name) < 0 {

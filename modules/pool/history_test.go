@@ -28,7 +28,7 @@ func codes(t *testing.T, r *Registry) (text string) {
 	return text
 }
 
-// The last checks are remembered. While checks are disabled there are none, and health stays.
+// The last checks are remembered. While checks are disabled, none runs and health stays.
 func TestCheckHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry

@@ -128,8 +128,8 @@ func (r *Registry) Overrides() (all []Override) {
 }
 
 // DropOverride returns a value of a server to that of the configuration, or all of them if key is
-// empty. A server that was removed is back then; one that was added stays. It returns what has
-// changed. The error is ErrNoBackend or ErrNoSuchServer.
+// empty. A server that was removed is back then; one that was added stays. It returns the
+// changed values. The error is ErrNoBackend or ErrNoSuchServer.
 func (r *Registry) DropOverride(ref Ref, key string) ([]Changed, error) {
 	if (key == "" || key == "removed") && r.restore(ref) {
 		return []Changed{{Key: "removed"}}, nil

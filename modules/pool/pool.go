@@ -53,11 +53,11 @@ type Config struct {
 	// Notify, if set, receives the events that occur while this pool serves, one at a time and in
 	// order. It must not wait for the pool.
 	Notify func(Event)
-	// Adjust returns the configuration of a server with an adjustment, or what is wrong with it. It is
+	// Adjust returns the configuration of a server with an adjustment, or an error. It is
 	// called with locks held. nil: only addresses can be adjusted.
 	Adjust func(server string, a Adjustment) (ServerConfig, error)
-	// Added returns the configuration of a server that was added by Registry.Add, or what is wrong
-	// with it. It is called with locks held. nil: servers cannot be added.
+	// Added returns the configuration of a server that was added by Registry.Add, or an error. It is
+	// called with locks held. nil: servers cannot be added.
 	Added func(spec any) (ServerConfig, error)
 }
 
@@ -152,8 +152,8 @@ func (p *Pool) Activate() {
 	b.activate(p)
 }
 
-// Servers returns all servers of the configuration, in its order. A server whose address was changed
-// at run time is another value then.
+// Servers returns all servers of the configuration, in its order. A server whose address was
+// changed at run time is another value then.
 func (p *Pool) Servers() []*Server { return *p.servers.Load() }
 
 // UsableActives returns the number of usable servers that are not backups.

@@ -43,7 +43,7 @@ type state struct {
 	configured setting
 	run        setting // configured, or changed since at run time
 	adjustment Adjustment
-	marks      map[string]mark // of what was changed at run time, by the key
+	marks      map[string]mark // of values that were changed at run time, by the key
 	targets    targets         // of the configuration
 	health     health
 	checkLoop  loop

@@ -85,8 +85,8 @@ type ServerStatus struct {
 	// AgentDown reports that the agent keeps the server down. ChecksOff and AgentOff report that
 	// checks were disabled at run time.
 	AgentDown, ChecksOff, AgentOff bool
-	// Adjustment is what was set at run time of the addresses, Overridden which values differ from
-	// the configuration.
+	// Adjustment holds addresses that were set at run time, Overridden the keys of values that differ
+	// from the configuration.
 	Adjustment Adjustment
 	Overridden []string
 }
