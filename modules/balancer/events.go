@@ -31,16 +31,22 @@ var eventLines = map[pool.EventKind]eventLine{
 	pool.AgentChanged:      {"agent", zapcore.InfoLevel},
 }
 
+// logsChecks reports whether the checks of a server are logged.
+func (b *Backend) logsChecks(server string) bool {
+	s := b.serverNamed(server)
+	if s == nil {
+		return false
+	}
+	check := b.checkOf(s)
+	return check != nil && check.Log
+}
+
 // logEvents returns a function that logs the events of the backend, and remembers its transitions.
 func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
-	logged := make(map[string]bool)
-	for _, s := range b.Servers {
-		check := b.checkOf(s)
-		logged[s.Name] = check != nil && check.Log
-	}
 	draining := make(map[string]bool) // calls come one at a time
 	return func(e pool.Event) {
-		line := &stateLine{Event: e, logsChecks: logged[e.Server], stopping: draining[e.Server]}
+		logged := b.logsChecks(e.Server)
+		line := &stateLine{Event: e, logsChecks: logged, stopping: draining[e.Server]}
 		line.remember()
 		draining[e.Server] = e.Admin == pool.Drain
 		how := eventLines[e.Kind]
@@ -48,7 +54,7 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 		case e.Kind < pool.CheckChanged:
 		case e.Result.Warning != "" || e.Result.Code.Unknown():
 			how.level = zapcore.WarnLevel
-		case !logged[e.Server]:
+		case !logged:
 			return
 		}
 		list := fields(e)

@@ -13,9 +13,8 @@ import (
 
 // stickyServers says which servers the entries of stick tables stand for.
 type stickyServers struct {
-	byAddress map[string]string // names by address
-	aliases   map[string]string // names by those of another backend's server with the same number
-	unstuck   map[string]bool   // the names of those that are not stored
+	aliases map[string]string // names by those of another backend's server with the same number
+	unstuck map[string]bool   // the names of those that are not stored
 }
 
 func (b *Backend) provisionStick(ctx caddy.Context) error {
@@ -55,9 +54,8 @@ func (a *App) openOwnTable(b *Backend) error {
 
 // findSticky prepares the search for the servers of entries.
 func (b *Backend) findSticky() {
-	b.sticky = &stickyServers{byAddress: make(map[string]string), aliases: make(map[string]string), unstuck: make(map[string]bool)}
+	b.sticky = &stickyServers{aliases: make(map[string]string), unstuck: make(map[string]bool)}
 	for _, s := range b.Servers {
-		b.sticky.byAddress[s.Address] = s.Name
 		if s.NonStick {
 			b.sticky.unstuck[s.Name] = true
 		}
@@ -103,7 +101,7 @@ func (b *Backend) StickyServer(v *rules.View, assigned string, forced bool, p *s
 func (b *Backend) stored(server string, byAddress bool) string {
 	switch {
 	case byAddress:
-		return b.sticky.byAddress[server]
+		return b.serverAt(server)
 	case b.pool.Has(server):
 		return server
 	default:
@@ -112,4 +110,19 @@ func (b *Backend) stored(server string, byAddress bool) string {
 }
 
 // IsSticky reports whether a server is stored in stick tables.
-func (b *Backend) IsSticky(server string) bool { return !b.sticky.unstuck[server] }
+func (b *Backend) IsSticky(server string) bool {
+	if a := b.added(server); a != nil {
+		return !a.server.NonStick
+	}
+	return !b.sticky.unstuck[server]
+}
+
+// serverAt returns the name of the last server with an address, or "".
+func (b *Backend) serverAt(address string) (name string) {
+	for _, s := range b.pool.Servers() {
+		if s.Address == address {
+			name = s.Name
+		}
+	}
+	return name
+}
