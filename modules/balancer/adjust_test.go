@@ -91,8 +91,10 @@ func TestChangeAddresses(t *testing.T) {
 		t.Errorf("a later session is at %s", later.Server.Address)
 	}
 	later.Release(pool.Served)
-	want := []string{"s1 address: 10.0.0.4:446 (10.0.0.1:443) by test", "s1 check_address: 10.0.0.5 () by test", "s1 check_port: 80 () by test",
-		"s1 agent_address: 10.0.0.6 () by test", "s1 agent_port: 11 () by test", "s1 agent_send: ho (hi) by test"}
+	want := []string{
+		"s1 address: 10.0.0.4:446 (10.0.0.1:443) by test", "s1 check_address: 10.0.0.5 () by test", "s1 check_port: 80 () by test",
+		"s1 agent_address: 10.0.0.6 () by test", "s1 agent_port: 11 () by test", "s1 agent_send: ho (hi) by test",
+	}
 	if got := overridden(name); !slices.Equal(got, want) {
 		t.Errorf("overrides:\n got %q\nwant %q", got, want)
 	}

@@ -25,8 +25,13 @@ func TestManyWriters(t *testing.T) {
 			s := fmt.Sprint("s", n%10)
 			for i := range 20 {
 				for _, c := range []ServerChange{
-					{Weight: fmt.Sprint(1 + i)}, {MaxConn: new(i)}, {Address: fmt.Sprintf("10.0.%d.1", i)},
-					{Admin: new(pool.Drain)}, {Admin: new(pool.Ready)}, {Health: new(pool.HealthDown)}, {Health: new(pool.HealthUp)},
+					{Weight: fmt.Sprint(1 + i)},
+					{MaxConn: new(i)},
+					{Address: fmt.Sprintf("10.0.%d.1", i)},
+					{Admin: new(pool.Drain)},
+					{Admin: new(pool.Ready)},
+					{Health: new(pool.HealthDown)},
+					{Health: new(pool.HealthUp)},
 				} {
 					if _, err := ChangeServer(BySocket, b, s, c); err != nil && !errors.Is(err, ErrUnknown) {
 						t.Errorf("%+v: %v", c, err)

@@ -49,9 +49,11 @@ func (s *Server) lastingValues(run setting, a Adjustment) []Changed {
 			*send = conf.Agent.Send
 		}
 	}
-	all := []string{run.admin.String(), strconv.Itoa(run.weight), strconv.Itoa(run.maxconn), address,
+	all := []string{
+		run.admin.String(), strconv.Itoa(run.weight), strconv.Itoa(run.maxconn), address,
 		a.CheckAddress, portText(a.CheckPort), a.AgentAddress, portText(a.AgentPort), *send,
-		onOrOff(!run.noChecks), onOrOff(!run.noAgent)}
+		onOrOff(!run.noChecks), onOrOff(!run.noAgent),
+	}
 	values := make([]Changed, len(lasting), len(lasting)+2)
 	for i, key := range lasting {
 		values[i] = Changed{Key: key, To: all[i]}
