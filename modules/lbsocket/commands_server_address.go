@@ -59,29 +59,14 @@ func setAddress(r *request, t *target) error {
 	if now == "-" {
 		now = at.name
 	}
-	var (
-		c    control.ServerChange
-		told []string
-	)
-	if ip.String() == now {
-		told = append(told, "no need to change the addr")
-	} else {
+	var c control.ServerChange
+	told := []string{"no need to change the addr"}
+	if ip.String() != now {
 		c.Address = ip.String()
-		told = append(told, "IP changed from '"+now+"' to '"+ip.String()+"'")
+		told[0] = "IP changed from '" + now + "' to '" + ip.String() + "'"
 	}
 	if t.word(1) == "port" {
-		port, err := strconv.Atoi(t.word(2))
-		switch {
-		case err != nil:
-			told = append(told, "problem converting port '"+t.word(2)+"' to an int")
-		case strings.ContainsAny(t.word(2)[:1], "+-"):
-			told = append(told, "can't change <port> to port map because it is incompatible with current health check port configuration (use 'port' statement from the 'server' directive.")
-		case strconv.Itoa(port) == at.port:
-			told = append(told, "no need to change the port")
-		default:
-			c.Port = &port
-			told = append(told, "port changed from '"+at.port+"' to '"+t.word(2)+"'")
-		}
+		told = append(told, newPort(&c, at.port, t.word(2)))
 	}
 	if c.Address != "" || c.Port != nil {
 		if err := t.change(c); err != nil {
@@ -90,6 +75,21 @@ func setAddress(r *request, t *target) error {
 	}
 	r.say(severityInfo, strings.Join(told, ", ")+" by 'stats socket command'")
 	return nil
+}
+
+// newPort adds a port to a change unless it is the current one, and returns HAProxy's words for that.
+func newPort(c *control.ServerChange, now, text string) string {
+	port, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return "problem converting port '" + text + "' to an int"
+	case strings.ContainsAny(text[:1], "+-"):
+		return "can't change <port> to port map because it is incompatible with current health check port configuration (use 'port' statement from the 'server' directive."
+	case strconv.Itoa(port) == now:
+		return "no need to change the port"
+	}
+	c.Port = &port
+	return "port changed from '" + now + "' to '" + text + "'"
 }
 
 // Errors of HAProxy without a newline.

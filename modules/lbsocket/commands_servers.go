@@ -39,11 +39,11 @@ func (r *request) eachServer(header string, f func(t *target, proxy, number int)
 		return err
 	}
 	r.print(header, "\n")
+	ids := statfields.ProxyIDs()
 	for i := range backends {
 		b := &backends[i]
-		proxy, _ := statfields.ProxyID(b.Name)
 		for n := range b.Servers {
-			f(&target{backend: b.Name, ServerStatus: &b.Servers[n]}, proxy, numberOf(b.Servers, n))
+			f(&target{backend: b.Name, ServerStatus: &b.Servers[n]}, ids[b.Name], numberOf(b.Servers, n))
 		}
 	}
 	return nil

@@ -69,7 +69,7 @@ func isFlag(word string) bool {
 func selectStat(q *statfields.Query, args []string) error {
 	if n, err := strconv.Atoi(args[0]); err == nil {
 		q.Proxy = n
-	} else if id, ok := statfields.ProxyID(args[0]); ok {
+	} else if id, ok := statfields.ProxyIDs()[args[0]]; ok {
 		q.Proxy = id
 	} else {
 		return message("No such proxy.")

@@ -81,14 +81,13 @@ func merge(frontends []control.Frontend, backends []control.Backend) (all []sect
 	return all
 }
 
-// ProxyID returns the number of a section, or false if no section has the name.
-func ProxyID(name string) (int, bool) {
+// ProxyIDs returns the numbers of the sections by name.
+func ProxyIDs() map[string]int {
+	ids := make(map[string]int)
 	for _, s := range sections() {
-		if s.name == name {
-			return s.id, true
-		}
+		ids[s.name] = s.id
 	}
-	return 0, false
+	return ids
 }
 
 // source holds everything that fields are computed from. Members for other kinds are nil.

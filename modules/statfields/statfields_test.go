@@ -47,7 +47,7 @@ func TestForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lease.Release(pool.Served)
-	id, ok := ProxyID("forms")
+	id, ok := ProxyIDs()["forms"]
 	if !ok {
 		t.Fatal("the backend has no number")
 	}
@@ -96,7 +96,7 @@ func TestForms(t *testing.T) {
 func TestQuery(t *testing.T) {
 	open(t, "query", pool.ServerConfig{Name: "s1", Address: "192.0.2.1:443", Weight: 1},
 		pool.ServerConfig{Name: "s2", Address: "192.0.2.2:443", Weight: 1, Disabled: true})
-	id, _ := ProxyID("query")
+	id := ProxyIDs()["query"]
 	for _, test := range []struct {
 		query Query
 		want  string
