@@ -3,7 +3,6 @@
 package balancer
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
@@ -44,7 +43,7 @@ func (a *App) parseSocket(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	a.SocketsRaw = append(a.SocketsRaw, json.RawMessage(caddyconfig.JSON(parsed, nil)))
+	a.SocketsRaw = append(a.SocketsRaw, caddyconfig.JSON(parsed, nil))
 	return nil
 }
 

@@ -148,8 +148,21 @@ func showResolvers(r *request) error {
 			name  string
 			value uint64
 		}{
-			{"sent", s.Found + s.NotFound + s.Failed}, {"snd_error", 0}, {"valid", s.Found}, {"update", 0}, {"cname", 0}, {"cname_error", 0}, {"any_err", 0},
-			{"nx", s.NotFound}, {"timeout", 0}, {"refused", 0}, {"other", s.Failed}, {"invalid", 0}, {"too_big", 0}, {"truncated", 0}, {"outdated", 0},
+			{"sent", s.Found + s.NotFound + s.Failed},
+			{"snd_error", 0},
+			{"valid", s.Found},
+			{"update", 0},
+			{"cname", 0},
+			{"cname_error", 0},
+			{"any_err", 0},
+			{"nx", s.NotFound},
+			{"timeout", 0},
+			{"refused", 0},
+			{"other", s.Failed},
+			{"invalid", 0},
+			{"too_big", 0},
+			{"truncated", 0},
+			{"outdated", 0},
 		} {
 			r.printf("  %-12s %d\n", v.name+":", v.value)
 		}

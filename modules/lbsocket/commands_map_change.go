@@ -80,7 +80,7 @@ func deletePattern(p *patternRequest) error {
 	if p.version != nil {
 		return p.unknownFile()
 	}
-	err := error(nil)
+	var err error
 	if id, ok := parseRef(p.arg(1)); ok {
 		err = control.DeletePatternID(p.ref(), id)
 	} else {

@@ -51,8 +51,7 @@ func setAddress(r *request, t *target) error {
 	}
 	ip, err := netip.ParseAddr(t.word(0))
 	if err != nil {
-		r.print("Invalid addr '", t.word(0), "' by 'stats socket command'\n")
-		return nil
+		return message("Invalid addr '" + t.word(0) + "' by 'stats socket command'")
 	}
 	at := endpointOf(t.Address)
 	now := at.address
@@ -77,7 +76,8 @@ func setAddress(r *request, t *target) error {
 	return nil
 }
 
-// newPort adds a port to a change unless it is the current one, and returns HAProxy's words for that.
+// newPort adds a port to a change unless it is the current one, and returns HAProxy's words for
+// that.
 func newPort(c *control.ServerChange, now, text string) string {
 	port, err := strconv.Atoi(text)
 	switch {

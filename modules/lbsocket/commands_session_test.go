@@ -64,10 +64,10 @@ func TestSessionAnswers(t *testing.T) {
 }
 
 // printed returns what a command prints.
-func printed(print func(*request)) string {
+func printed(write func(*request)) string {
 	var b bytes.Buffer
 	r := &request{client: &client{out: bufio.NewWriter(&b)}}
-	print(r)
+	write(r)
 	_ = r.out.Flush()
 	return b.String()
 }

@@ -181,7 +181,7 @@ func (r *request) tableData(t control.Table, words []string) (data map[string]in
 		number := int64(-1)
 		if i+1 < len(words) {
 			if n, err := strconv.ParseUint(words[i+1], 10, 63); err == nil {
-				number = int64(n) //nolint:gosec // it has 63 bits
+				number = int64(n)
 			}
 		}
 		if number < 0 {

@@ -70,6 +70,7 @@ var severities = map[severity]string{severityError: "err", severityWarning: "war
 // say adds a message to the answer.
 func (r *request) say(s severity, text string) {
 	switch r.severities {
+	case severityNone:
 	case severityNumber:
 		r.printf("[%d]: ", s)
 	case severityString:

@@ -46,13 +46,13 @@ func sessionsLimit(s *source) Value {
 // processLimit returns the number of connections that the process may have.
 func processLimit() int64 {
 	if n := limits.Process.MaxConn.Load(); n > 0 {
-		return int64(n)
+		return n
 	}
 	return descriptorLimit()
 }
 
 // descriptorLimit returns the number of connections that the descriptors allow.
-func descriptorLimit() int64 { return int64(limits.Overload.Report().Resources["descriptors"].Limit) }
+func descriptorLimit() int64 { return limits.Overload.Report().Resources["descriptors"].Limit }
 
 // refused returns a function that returns the number of refusals for a reason.
 func refused(reason string) func(*source) Value {

@@ -28,6 +28,7 @@ func text(s string) Value { return Value{"str", s} }
 func count[T ~int | ~int64 | ~uint64](n T) Value {
 	return Value{"u64", strconv.FormatUint(uint64(max(n, 0)), 10)}
 }
+
 func small[T ~int | ~int64 | ~uint64](n T) Value {
 	return Value{"u32", strconv.FormatUint(min(uint64(max(n, 0)), math.MaxUint32), 10)}
 }
