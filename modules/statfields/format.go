@@ -25,7 +25,11 @@ func WriteCSV(w *bufio.Writer, rows []Row) {
 			if i == Modules {
 				_, _ = w.WriteString("-,")
 			}
-			_, _ = w.WriteString(quoted(v.Text) + ",")
+			if v.Type == "str" {
+				v.Text = quoted(v.Text)
+			}
+			_, _ = w.WriteString(v.Text)
+			_ = w.WriteByte(',')
 		}
 		_ = w.WriteByte('\n')
 	}
