@@ -16,7 +16,7 @@ import (
 type change struct {
 	// Change is added, removed or changed.
 	Change string `json:"change"`
-	// Kind is backend, server, frontend, listener, rule, or option for anything else.
+	// Kind is backend, server, frontend, listener, rule, route, or option for anything else.
 	Kind string `json:"kind"`
 	// Name is that of the thing, such as web/s1 for a server.
 	Name string `json:"name"`
@@ -79,7 +79,9 @@ func compare(from, to []byte) ([]change, error) {
 	d.backends(d.child(wasApp, "backends"), d.child(isApp, "backends"))
 	d.frontends(d.child(wasApp, "frontends"), d.child(isApp, "frontends"))
 	d.options("passthrough", wasApp, isApp, "backends", "frontends")
-	d.options("app", was, is, "passthrough")
+	d.layer4(d.child(d.child(was, "layer4"), "servers"), d.child(d.child(is, "layer4"), "servers"))
+	d.options("layer4", d.child(was, "layer4"), d.child(is, "layer4"), "servers")
+	d.options("app", was, is, "passthrough", "layer4")
 	d.options("", before, after, "apps")
 	return d.all, nil
 }
@@ -198,6 +200,23 @@ func (d *differences) frontends(was, is object) {
 	})
 }
 
+// layer4 compares the servers of the app layer4, whose routes have the handlers of frontends.
+func (d *differences) layer4(was, is object) {
+	names(was, is, func(name string, was, is any) {
+		name = "layer4 " + name
+		before, _ := was.(object)
+		after, _ := is.(object)
+		if kind := kindOfChange(was, is); kind == added || kind == removed {
+			d.add(change{kind, "frontend", name, nil, nil})
+		}
+		d.list("listener", name, before["listen"], after["listen"])
+		if was != nil && is != nil {
+			d.list("route", name, before["routes"], after["routes"])
+			d.options("frontend "+name, before, after, "listen", "routes")
+		}
+	})
+}
+
 // list adds the items that only one of two lists has.
 func (d *differences) list(kind, name string, was, is any) {
 	before, after := texts(was), texts(is)
@@ -229,6 +248,10 @@ func texts(list any) (all []string) {
 		}
 		if address, ok := o["address"].(string); ok && len(o) == 1 {
 			all = append(all, address)
+			continue
+		}
+		if text, ok := item.(string); ok {
+			all = append(all, text)
 			continue
 		}
 		text, _ := json.Marshal(item) // decoded from JSON

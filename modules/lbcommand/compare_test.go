@@ -55,6 +55,23 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+func TestCompareLayer4(t *testing.T) {
+	const before = `{"apps": {"layer4": {"servers": {"a": {"listen": [":1"], "routes": [{"x": 1}]}, "b": {}}}}}`
+	const after = `{"apps": {"layer4": {"servers": {"a": {"listen": [":1", ":2"], "routes": [{"x": 2}]}, "c": {"listen": [":3"]}}}}}`
+	changes, err := compare([]byte(before), []byte(after))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, c := range changes {
+		lines = append(lines, c.String())
+	}
+	want := []string{"+ listener layer4 a: :2", `- route layer4 a: {"x":1}`, `+ route layer4 a: {"x":2}`, "- frontend layer4 b", "+ frontend layer4 c", "+ listener layer4 c: :3"}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 // A changed order of rules is a change.
 func TestCompareOrder(t *testing.T) {
 	const form = `{"apps": {"passthrough": {"frontends": {"tls": {"rules": [%s]}}}}}`
