@@ -162,6 +162,22 @@ func TestShowStat(t *testing.T) {
 	r.settle(t, "show stat -1 3 -1 up")
 	r.settle(t, "user;show stat")
 	r.agree(t, "show stat nope 1 1")
+	if diff := cmp.Diff(typedFields(r.haproxy.ask(t, "show stat typed")), typedFields(r.ours.ask(t, "show stat typed"))); diff != "" {
+		t.Errorf("show stat typed: -HAProxy +ours\n%s", diff)
+	}
+}
+
+// typedFields returns the sorted lines of show stat typed, without the numbers of proxies and the
+// values.
+func typedFields(text string) (fields []string) {
+	for line := range strings.Lines(text) {
+		if words := strings.SplitN(strings.TrimSpace(line), ":", 4); len(words) == 4 {
+			names := strings.SplitN(words[0], ".", 3)
+			fields = append(fields, strings.Join([]string{names[0], names[2], words[1], words[2]}, ":"))
+		}
+	}
+	slices.Sort(fields)
+	return fields
 }
 
 // quiet waits until the program has no sessions, so that the next one is alone.

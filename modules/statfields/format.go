@@ -48,7 +48,7 @@ func WriteTyped(w *bufio.Writer, rows []Row) {
 	for _, r := range rows {
 		for i, v := range r.Values {
 			if f := &StatFields[i]; v.Type != "" {
-				_, _ = fmt.Fprintf(w, "%c.%d.%d.%d.%s.1:%s:%s:%s\n", objects[r.Kind][0], r.Proxy, r.ID, i, f.Name, f.Tags, v.Type, v.Text)
+				_, _ = fmt.Fprintf(w, "%c.%d.%d.%d.%s.1:%s:%s:%s\n", objects[r.Kind][0], r.Proxy, r.ID, i, f.Name, f.tags(r.Kind), v.Type, v.Text)
 			}
 		}
 		_ = w.WriteByte('\n')
@@ -95,7 +95,7 @@ func WriteJSON(w *bufio.Writer, rows []Row) {
 		list := []item{}
 		for i, v := range r.Values {
 			if v.Type != "" {
-				it := newItem(i, StatFields[i].Name, StatFields[i].Tags, v)
+				it := newItem(i, StatFields[i].Name, StatFields[i].tags(r.Kind), v)
 				it.ObjType, it.ProxyID, it.ID = objects[r.Kind], &r.Proxy, &r.ID
 				list = append(list, it)
 			}

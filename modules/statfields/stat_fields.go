@@ -14,6 +14,17 @@ type StatField struct {
 	of   [4]func(*source) Value // by Kind; nil: the field does not apply
 }
 
+// tags returns the tags of the field for a kind. HAProxy has others for some fields of backends.
+func (f *StatField) tags(k Kind) Tags {
+	if k == Backend {
+		switch f.Name {
+		case "act", "bck", "rate", "rate_max":
+			return "MGP"
+		}
+	}
+	return f.Tags
+}
+
 // StatFields are the fields of HAProxy 2.6, in its order.
 var StatFields = append([]StatField{
 	{"pxname", "KNS", all(func(s *source) Value { return text(s.name) })},
