@@ -45,7 +45,8 @@ backend b
     server s1 "${s1}" maxconn 1
 `
 
-// logLines collects the lines that programs send to a socket. Its address goes into a configuration.
+// logLines collects the lines that programs send to a socket. Its address goes into a
+// configuration.
 func logLines(t *testing.T) (address string, lines func() []string) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -138,8 +139,8 @@ func (p *program) threeStages(t *testing.T, hello []byte) (clients []net.Conn) {
 	return []net.Conn{served, queued, silent}
 }
 
-// shownFields are the fields of show sess that have a meaning in both programs. src is compared with
-// the client's own address; ages differ.
+// shownFields are the fields of show sess that have a meaning in both programs. src is compared
+// with the client's own address; ages differ.
 var shownFields = []string{"proto", "fe", "be", "srv"}
 
 // Sessions are shown with the same fields, and end in the same way.

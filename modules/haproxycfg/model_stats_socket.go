@@ -82,8 +82,8 @@ func (t *translation) socketAddress(a *haproxyfile.Address) (string, error) {
 	}
 }
 
-// familyOfSocket returns the network of an address, with a slash. Without a version, HAProxy listens
-// on IPv4.
+// familyOfSocket returns the network of an address, with a slash. Without a version, HAProxy
+// listens on IPv4.
 func familyOfSocket(a *haproxyfile.Address) string {
 	switch {
 	case a.Family == haproxyfile.IPv6 || strings.Contains(a.Host, ":"):

@@ -65,8 +65,8 @@ func printPerShard(r *request, name string, numbers []uint64) {
 // sink is the name of the buffer with the events. HAProxy has one of that name.
 const sink = "buf0"
 
-// showEvents writes the events: with -n only new ones, and with -w also those that follow, until the
-// client sends a byte or leaves.
+// showEvents writes the events: with -n only new ones, and with -w also those that follow, until
+// the client sends a byte or leaves.
 func showEvents(r *request) error {
 	if r.arg(0) == "" {
 		r.print("Supported events sinks are listed below. Add -w(wait), -n(new). Any key to stop\n")
