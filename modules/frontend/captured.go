@@ -60,9 +60,9 @@ func (p *capture) keep(c *Captured, message []byte) {
 	if p.last == nil {
 		p.last = new(Captured)
 	}
-	kept := append(p.last.Bytes[:0], message[:min(len(message), maxCaptured)]...)
+	c.Bytes = p.last.Bytes[:0]
+	c.Bytes = append(c.Bytes, message[:min(len(message), maxCaptured)]...)
 	*p.last = *c
-	p.last.Bytes = kept
 }
 
 // load returns a copy of the last message, or nil.
