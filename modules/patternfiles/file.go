@@ -5,6 +5,7 @@ package patternfiles
 import (
 	"crypto/sha256"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func Find(maps bool, reference string) (File, bool) {
 		case f.isMap != maps:
 		case f.name == reference || "#"+strconv.Itoa(f.id) == reference:
 			return f.snapshot(), true
-		case reference != "" && strings.HasSuffix(f.name, "/"+reference):
+		case reference != "" && strings.HasSuffix(filepath.ToSlash(f.name), "/"+reference):
 			like = append(like, f)
 		}
 	}
