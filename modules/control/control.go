@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control shows and changes the load balancer at run time. It is what the admin endpoint,
-// HAProxy's socket, the commands and the status page have in common. It reads the state of the
-// process for each call, whatever configuration runs, keeps none of its own, and is safe for
-// concurrent use.
+// Package control shows and changes the load balancer at run time, for the admin endpoint,
+// HAProxy's socket, the commands and the status page. It reads the state of the process for each
+// call, whatever configuration runs, keeps none of its own, and is safe for concurrent use.
 package control
 
 import (
@@ -17,7 +16,7 @@ var (
 	ErrUnknown = errors.New("not found")
 	// ErrInvalid means that a value is not allowed.
 	ErrInvalid = errors.New("invalid value")
-	// ErrConflict means that the state of what is to be changed does not allow the change.
+	// ErrConflict means that the present state does not allow the change.
 	ErrConflict = errors.New("not possible now")
 )
 
@@ -30,13 +29,17 @@ type failure struct {
 // Unwrap returns the kind and the error.
 func (f *failure) Unwrap() []error { return []error{f.kind, f.error} }
 
-// unknown, invalid and conflict return errors of a kind.
+// unknown returns an error of the kind ErrUnknown.
 func unknown(format string, args ...any) error {
 	return &failure{fmt.Errorf(format, args...), ErrUnknown}
 }
+
+// invalid returns an error of the kind ErrInvalid.
 func invalid(format string, args ...any) error {
 	return &failure{fmt.Errorf(format, args...), ErrInvalid}
 }
+
+// conflict returns an error of the kind ErrConflict.
 func conflict(format string, args ...any) error {
 	return &failure{fmt.Errorf(format, args...), ErrConflict}
 }

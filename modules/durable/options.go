@@ -14,8 +14,8 @@ import (
 )
 
 // Options are options of a listening socket, beside those of net.ListenConfig. Accepted connections
-// inherit most of them. All but Backlog and Owner are for TCP addresses on Linux. What the kernel refuses is
-// an error when the address is opened.
+// inherit most of them. All but Backlog and Owner are for TCP addresses on Linux. What the kernel
+// refuses is an error when the address is opened.
 //
 // Like keepalive, all but Interface and Namespace follow the active configuration. If several of
 // its users share the address, the largest backlog counts, and of the others those of the first

@@ -41,7 +41,8 @@ var used = func() int {
 }()
 
 // Enter returns a lane for the caller alone, until it leaves. In between it must do nothing but
-// count: a lock that it takes must never be held by a caller of Enter or Split.Each. A goroutine gets the same lane as before, if it is free.
+// count: a lock that it takes must never be held by a caller of Enter or Split.Each. A goroutine
+// gets the same lane as before, if it is free.
 func Enter() *Lane {
 	// The stack of a goroutine seldom moves.
 	var here byte
