@@ -22,7 +22,8 @@ func init() {
 func logName(log *zap.Logger, c resolve.Change) {
 	log = log.With(zap.String("host", c.Host), zap.Stringers("addresses", c.After))
 	unresolved, _ := errors.AsType[*resolve.Error](c.Err)
-	kind, message := events.NameFailed, ""
+	kind := events.NameFailed
+	var message string
 	switch {
 	case c.Err != nil && len(c.After) == 0:
 		message = "host name has no addresses"

@@ -17,9 +17,9 @@ import (
 // maxCaptured bounds the bytes that are kept of a faulty message.
 const maxCaptured = 1024
 
-// Captured is the last faulty message of a frontend's clients, or of a backend's servers: bytes that
-// are not a valid ClientHello or PROXY header and were refused for that, or a first answer that is
-// no TLS or a fatal alert. It is what HAProxy's show errors is for invalid HTTP.
+// Captured is the last faulty message of a frontend's clients, or of a backend's servers: bytes
+// that are not a valid ClientHello or PROXY header and were refused for that, or a first answer
+// that is no TLS or a fatal alert. HAProxy keeps invalid HTTP in the same way, for show errors.
 type Captured struct {
 	At time.Time
 	// Event numbers the faulty messages of the process, from 0.
@@ -60,8 +60,7 @@ func (p *capture) keep(c *Captured, message []byte) {
 	if p.last == nil {
 		p.last = new(Captured)
 	}
-	c.Bytes = p.last.Bytes[:0]
-	c.Bytes = append(c.Bytes, message[:min(len(message), maxCaptured)]...)
+	c.Bytes = append(p.last.Bytes[:0:cap(p.last.Bytes)], message[:min(len(message), maxCaptured)]...)
 	*p.last = *c
 }
 

@@ -26,7 +26,7 @@ func capturedOf(frontend, backend string) (c Captured) {
 	return c
 }
 
-// TestCaptured sends bytes that are refused, and looks at what is kept of them.
+// TestCaptured sends bytes that are refused, and looks at the copy.
 func TestCaptured(t *testing.T) {
 	long := make([]byte, 2000)
 	copy(long, "GET / HTTP/1.1\r\n")

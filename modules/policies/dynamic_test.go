@@ -30,7 +30,7 @@ func TestServersComeAndGo(t *testing.T) {
 			}
 			defer p.Close()
 			p.Activate()
-			rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+			rng := rand.New(rand.NewPCG(1, 2))
 			fixed, _ := c.Policy.(pool.FixedServers)
 			grows := fixed == nil || !fixed.FixedServers()
 			addresses := map[string]string{"s0": "a", "s1": "a", "s2": "a", "s3": "a"}

@@ -28,14 +28,14 @@ func TestStatuses(t *testing.T) {
 		}
 		var got []string
 		for _, n := range r.Statuses() {
-			got = append(got, fmt.Sprintf("%s %v %v, looking up %v, never %v, unused %v", n.Host, n.Addresses, n.Err, n.LookingUp, n.LookedUp.IsZero(), n.Used.IsZero()))
+			got = append(got, fmt.Sprintf("%s %v %v, looking up: %v, never looked up: %v, unused: %v", n.Host, n.Addresses, n.Err, n.LookingUp, n.LookedUp.IsZero(), n.Used.IsZero()))
 		}
 		want := []string{
-			"both.test [192.0.2.1 2001:db8::1] <nil>, looking up false, never false, unused false",
-			"broken.test [] resolving broken.test: server misbehaving (DNS); asked 192.0.2.53:53, looking up false, never false, unused false",
-			"four.test [192.0.2.2] <nil>, looking up false, never false, unused false",
-			"none.test [] resolving none.test: no such host (DNS); asked 192.0.2.53:53, looking up false, never false, unused false",
-			"silent.test [] <nil>, looking up true, never true, unused false",
+			"both.test [192.0.2.1 2001:db8::1] <nil>, looking up: false, never looked up: false, unused: false",
+			"broken.test [] resolving broken.test: server misbehaving (DNS); asked 192.0.2.53:53, looking up: false, never looked up: false, unused: false",
+			"four.test [192.0.2.2] <nil>, looking up: false, never looked up: false, unused: false",
+			"none.test [] resolving none.test: no such host (DNS); asked 192.0.2.53:53, looking up: false, never looked up: false, unused: false",
+			"silent.test [] <nil>, looking up: true, never looked up: true, unused: false",
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got %q\nwant %q", got, want)
