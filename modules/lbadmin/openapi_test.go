@@ -167,7 +167,7 @@ type object = map[string]any
 func ref(kind, name string) object { return object{"$ref": "#/components/" + kind + "/" + name} }
 
 func newDocument(t *testing.T) object {
-	s := &schemas{comments: readComments(t, ".", "../limits", "../stick", "../events", "../control"), all: object{"Error": object{
+	s := &schemas{comments: readComments(t, "../limits", "../stick", "../events", "../control", "."), all: object{"Error": object{
 		"type": "object", "required": []string{"error"}, "properties": object{"error": object{"type": "string", "description": "What is wrong, and what was expected."}},
 	}}}
 	paths := make(object)
