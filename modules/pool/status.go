@@ -111,14 +111,33 @@ func (r *Registry) names() []string {
 	return slices.Sorted(maps.Keys(r.backends))
 }
 
-// Backend returns the status of a backend, or false if no backend of that name serves.
+// Backend returns the status of a backend, or false if no backend of that name serves. It is that of
+// one moment for the backend and for each server, but for all of them only if there are few.
 func (r *Registry) Backend(name string) (BackendStatus, bool) {
 	b := r.serving(name)
 	if b == nil {
 		return BackendStatus{}, false
 	}
-	defer b.unlock()
-	status := BackendStatus{Name: name, Sessions: b.served, Events: slices.Clone(b.events)}
+	status, servers := b.status()
+	b.unlock()
+	status.Servers = make([]ServerStatus, 0, len(servers))
+	for some := range slices.Chunk(servers, statusChunk) {
+		b.mu.Lock()
+		for _, s := range some {
+			status.Servers = append(status.Servers, s.status(time.Now()))
+		}
+		b.unlock()
+	}
+	return status, true
+}
+
+// statusChunk is the number of servers whose status is read at a time, while connections to the
+// backend wait.
+const statusChunk = 64
+
+// status returns the backend's own status, and its servers. The backend must be locked.
+func (b *backend) status() (BackendStatus, []*Server) {
+	status := BackendStatus{Name: b.name, Sessions: b.served, Events: slices.Clone(b.events)}
 	for w := b.queue.first; w != nil; w = w.next() {
 		status.Queue++
 	}
@@ -127,10 +146,7 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 	status.Down, status.Since, status.Downs, status.DownTime = b.empty, c.changed, c.downs, c.downFor(now)
 	status.FullConn, status.MaxQueued, status.Totals = b.pool.fullConn, c.maxQueue, c.totals(now)
 	c.backendTraffic.Each(status.Traffic.Add)
-	for _, s := range b.pool.Servers() {
-		status.Servers = append(status.Servers, s.status(now))
-	}
-	return status, true
+	return status, b.pool.Servers()
 }
 
 func (s *Server) status(now time.Time) ServerStatus {
