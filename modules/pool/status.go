@@ -111,8 +111,8 @@ func (r *Registry) names() []string {
 	return slices.Sorted(maps.Keys(r.backends))
 }
 
-// Backend returns the status of a backend, or false if no backend of that name serves. It is that of
-// one moment for the backend and for each server, but for all of them only if there are few.
+// Backend returns the status of a backend, or false if no backend of that name serves. It is that
+// of one moment for the backend and for each server, but for all of them only if there are few.
 func (r *Registry) Backend(name string) (BackendStatus, bool) {
 	b := r.serving(name)
 	if b == nil {
