@@ -12,11 +12,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
 // found is the directory of complete configurations, such as users have: with their own global and
-// defaults sections. Our program gets them unchanged but for their logs and stats sockets.
+// defaults sections. Our program gets them unchanged but for their logs, and for the
+// paths and owners of their stats sockets.
 const found = "found/"
 
 // ofTheProcess are the words of global about the process, its log and its sockets. In a found file
@@ -32,8 +34,8 @@ var unlogged = []string{"option dontlognull", "option dontlog-normal", "no log"}
 var sections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist", "peers", "ring", "cache", "mailers", "program"}
 
 // logged returns a found file with its log going to the rig, complete and with the rig's data, and
-// without its stats socket, whose path is of another machine. For HAProxy, the lines about the
-// process are left out, too.
+// with a stats socket that this machine can open. For HAProxy, the lines about the process are left
+// out.
 func logged(defaults, config string, forHAProxy bool) string {
 	global, _, _ := strings.Cut(defaults, "\ndefaults")
 	_, data, _ := strings.Cut(defaults, "log-format-sd ")
@@ -55,13 +57,30 @@ func logged(defaults, config string, forHAProxy bool) string {
 			in = words[0]
 		}
 		if isLogTarget(words) || slices.Contains(unlogged, strings.Join(words, " ")) ||
-			in == "global" && len(words) > 0 && (words[0] == "stats" || forHAProxy && slices.Contains(ofTheProcess, words[0])) {
+			forHAProxy && in == "global" && len(words) > 0 && slices.Contains(ofTheProcess, words[0]) {
 			line = "# " + line
+		} else if in == "global" && len(words) > 2 && words[0] == "stats" && words[1] == "socket" {
+			line = statsSocket(words) + "\n"
 		}
 		text.WriteString(line)
 	}
 	leave()
 	return text.String()
+}
+
+// statsSockets numbers the stats sockets of this process.
+var statsSockets atomic.Int64
+
+// statsSocket returns the line of a stats socket with another address, and without an owner.
+func statsSocket(words []string) string {
+	words = slices.Clone(words)
+	words[2] = fmt.Sprintf("abns@stats-%d-%d", os.Getpid(), statsSockets.Add(1))
+	for _, of := range []string{"user", "group", "uid", "gid"} {
+		if i := slices.Index(words, of); i > 2 {
+			words = slices.Delete(words, i, i+2)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // isLogTarget reports whether a line names a target of its own.
