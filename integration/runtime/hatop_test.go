@@ -29,14 +29,15 @@ listen web
     maxconn 100
     fullconn 50
     server s1 "${s1}" check inter 1s maxconn 10
-    server s2 "${s1}" weight 20
+    server s2 "${s1}" check inter 1s weight 20
     server off "${s1}" disabled
 `
 
 // hatopDiffers are the parts of HATop's header that may differ: names and numbers of the process.
 var hatopDiffers = regexp.MustCompile(`(?m)^.*(HATop version|Version: |Node: |Pipes: |Procs: |Connections: ).*$`)
 
-// HATop shows the same screen for both programs, and its keys for maintenance, and back, work.
+// HATop shows the same screen for both programs, and its keys for maintenance and for draining
+// by weight, and back, work.
 func TestHATop(t *testing.T) {
 	t.Parallel()
 	hatop := programs.Need(t, "hatop")
@@ -47,7 +48,7 @@ func TestHATop(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.quiet(t)
-		until(t, p.name+": s1 checked", func() bool { return p.state(t, "s1") == "UP" })
+		until(t, p.name+": servers checked", func() bool { return p.state(t, "s1") == "UP" && p.state(t, "s2") == "UP" })
 		term := inTerminal(t, hatop, "-s", p.socket)
 		until(t, p.name+": a screen", func() bool {
 			return strings.Contains(term.text(), "BACKEND") && strings.Contains(term.text(), "Q=QUIT")
@@ -58,7 +59,11 @@ func TestHATop(t *testing.T) {
 		until(t, p.name+": s2 in maintenance", func() bool { return p.state(t, "s2") == "MAINT" })
 		until(t, p.name+": the screen shows it", func() bool { return regexp.MustCompile(`s2 .*MAINT`).MatchString(term.text()) })
 		term.press("\x1bOw") // F9
-		until(t, p.name+": s2 back", func() bool { return p.state(t, "s2") == "no check" })
+		until(t, p.name+": s2 back", func() bool { return p.state(t, "s2") == "UP" })
+		// HATop drops keys while it waits for the answer to the last one.
+		term.pressUntil(t, "\x1bOt", p.name+": s2 of weight 0, after F5 twice", func() bool { return p.cell(t, "s2", "weight") == "0" })
+		until(t, p.name+": the screen shows that", func() bool { return regexp.MustCompile(`s2 +0 UP`).MatchString(term.text()) })
+		term.pressUntil(t, "\x1bOS", p.name+": s2 of its configured weight, after F4", func() bool { return p.cell(t, "s2", "weight") == "20" })
 		term.press("q")
 	}
 	if diff := cmp.Diff(screens[r.haproxy], screens[r.ours]); diff != "" {
@@ -69,9 +74,15 @@ func TestHATop(t *testing.T) {
 // state returns the state of a server of web.
 func (p *program) state(t *testing.T, server string) string {
 	t.Helper()
+	return strings.TrimPrefix(p.cell(t, server, "status"), "* ")
+}
+
+// cell returns a value of show stat about a server of web.
+func (p *program) cell(t *testing.T, server, column string) string {
+	t.Helper()
 	rows, _, err := parseCSV(p.ask(t, "show stat"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimPrefix(rows["web/"+server]["status"], "* ")
+	return rows["web/"+server][column]
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -173,4 +174,20 @@ func (t *terminal) control(c byte, first, second int) {
 		clear(t.screen[t.row][min(t.column, 80):])
 		clear(t.screen[t.row+1:])
 	}
+}
+
+// pressUntil presses a key once a second until a condition holds.
+func (term *terminal) pressUntil(t *testing.T, key, what string, holds func() bool) {
+	t.Helper()
+	var pressed time.Time
+	until(t, what, func() bool {
+		if holds() {
+			return true
+		}
+		if time.Since(pressed) > time.Second {
+			pressed = time.Now()
+			term.press(key)
+		}
+		return false
+	})
 }

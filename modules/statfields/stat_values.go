@@ -272,7 +272,7 @@ func ServerState(server, checked *pool.ServerStatus) string {
 		return "DOWN"
 	case server.Admin == pool.Drain && partly:
 		return "DRAIN" + counter
-	case server.Admin == pool.Drain || server.Weight == 0:
+	case server.Admin == pool.Drain:
 		return "DRAIN"
 	case partly:
 		return "UP" + counter
