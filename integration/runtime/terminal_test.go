@@ -177,16 +177,16 @@ func (t *terminal) control(c byte, first, second int) {
 }
 
 // pressUntil presses a key once a second until a condition holds.
-func (term *terminal) pressUntil(t *testing.T, key, what string, holds func() bool) {
-	t.Helper()
+func (t *terminal) pressUntil(tt *testing.T, key, what string, holds func() bool) {
+	tt.Helper()
 	var pressed time.Time
-	until(t, what, func() bool {
+	until(tt, what, func() bool {
 		if holds() {
 			return true
 		}
 		if time.Since(pressed) > time.Second {
 			pressed = time.Now()
-			term.press(key)
+			t.press(key)
 		}
 		return false
 	})

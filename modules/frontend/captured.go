@@ -60,7 +60,8 @@ func (p *capture) keep(c *Captured, message []byte) {
 	if p.last == nil {
 		p.last = new(Captured)
 	}
-	c.Bytes = append(p.last.Bytes[:0:cap(p.last.Bytes)], message[:min(len(message), maxCaptured)]...)
+	p.last.Bytes = append(p.last.Bytes[:0], message[:min(len(message), maxCaptured)]...)
+	c.Bytes = p.last.Bytes
 	*p.last = *c
 }
 
