@@ -26,15 +26,16 @@ func (s *shard) dropExpired(now uint32, n int) bool {
 	return false
 }
 
-// makeRoom drops the entry that was not touched for the longest time, and reports whether there was
-// one. A table that does not purge loses only an expired one. It drops one more if the table has
-// become too small for its entries.
+// makeRoom drops the entries that were not touched for the longest time until there is room for one
+// that is already counted, and reports whether there is. A table that does not purge loses only
+// expired ones.
 func (t *Table) makeRoom() bool {
-	room := t.dropOldest()
-	if room && t.used.Load() > int64(t.current.Load().config.Size) {
-		t.dropOldest()
+	for t.used.Load() > int64(t.current.Load().config.Size) {
+		if !t.dropOldest() {
+			return false
+		}
 	}
-	return room
+	return true
 }
 
 // dropOldest drops the oldest entry of all shards.

@@ -48,11 +48,10 @@ func (m *model) take(key string) *modelEntry {
 	m.expireAll()
 	e := m.entries[key]
 	if e == nil {
-		if len(m.entries) >= m.config.Size && (m.config.NoPurge || !m.purge()) {
-			return nil
-		}
-		if len(m.entries)+1 > m.config.Size { // it has become too small
-			m.purge()
+		for len(m.entries) >= m.config.Size {
+			if m.config.NoPurge || !m.purge() {
+				return nil
+			}
 		}
 		e = &modelEntry{values: make(map[Data]int64)}
 		m.entries[key] = e
