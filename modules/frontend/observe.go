@@ -3,6 +3,7 @@
 package frontend
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
@@ -174,6 +175,24 @@ type Metrics struct {
 	// ConnRate is the number of connections accepted in the last second, MaxConnRate the highest that
 	// was ever returned.
 	ConnRate, MaxConnRate int
+}
+
+// RefusedFor returns the number of connections that were refused for some reasons.
+func (m *Metrics) RefusedFor(reasons ...string) (sum uint64) {
+	for why, n := range m.Refused {
+		if slices.Contains(reasons, why.Reason) {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// EndedBy returns the number of connections that ended in some ways.
+func (m *Metrics) EndedBy(ends ...tcplog.End) (sum int64) {
+	for _, end := range ends {
+		sum += m.Ended[end]
+	}
+	return sum
 }
 
 // AllMetrics returns the numbers of all frontends that AllCounts returns.

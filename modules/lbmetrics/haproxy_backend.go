@@ -72,13 +72,7 @@ var (
 )
 
 // queued returns the number of connections in all queues of a backend.
-func queued(b *backendNumbers) float64 {
-	sum := int64(b.Queue)
-	for i := range b.Servers {
-		sum += b.Servers[i].Queued
-	}
-	return float64(sum)
-}
+func queued(b *backendNumbers) float64 { return float64(b.AllQueued()) }
 
 // attempts returns the number of attempts to connect: each lease begins with one.
 func attempts(b *backendNumbers) float64 { return float64(b.Taken + b.Retries) }

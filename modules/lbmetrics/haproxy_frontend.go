@@ -3,7 +3,6 @@
 package lbmetrics
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
@@ -42,24 +41,12 @@ var haproxyFrontendStatus = haproxyMetric("haproxy_frontend_status", []string{"p
 
 // refusedBy returns a function that adds up the refusals for some reasons.
 func refusedBy(reasons ...string) func(*frontend.Metrics) float64 {
-	return func(m *frontend.Metrics) (sum float64) {
-		for why, n := range m.Refused {
-			if slices.Contains(reasons, why.Reason) {
-				sum += float64(n)
-			}
-		}
-		return sum
-	}
+	return func(m *frontend.Metrics) float64 { return float64(m.RefusedFor(reasons...)) }
 }
 
 // endedBy returns a function that adds up connections by how they ended.
 func endedBy(ends ...tcplog.End) func(*frontend.Metrics) float64 {
-	return func(m *frontend.Metrics) (sum float64) {
-		for _, end := range ends {
-			sum += float64(m.Ended[end])
-		}
-		return sum
-	}
+	return func(m *frontend.Metrics) float64 { return float64(m.EndedBy(ends...)) }
 }
 
 // sessionsLimit returns the limit of a frontend, or else that of the process.
@@ -67,15 +54,7 @@ func sessionsLimit(m *frontend.Metrics) float64 {
 	if m.MaxConn > 0 {
 		return float64(m.MaxConn)
 	}
-	return processLimit()
-}
-
-// processLimit returns the number of connections that the process may have.
-func processLimit() float64 {
-	if limit := limits.Process.MaxConn.Load(); limit > 0 {
-		return float64(limit)
-	}
-	return float64(limits.Overload.Report().Resources["descriptors"].Limit)
+	return float64(limits.MaxConnections())
 }
 
 func sendHAProxyFrontend(out output, name string, m *frontend.Metrics) {

@@ -27,7 +27,7 @@ var haproxyProcess = newScope("haproxy_process_", nil, []ofProcess{
 	{name: "start_time_seconds", value: func(*snapshot) float64 { return float64(started.Unix()) }},
 	{name: "max_fds", ours: "resource_limit", value: func(*snapshot) float64 { return 2 * descriptors() }, note: "in connections"},
 	{name: "max_sockets", ours: "resource_limit", value: func(*snapshot) float64 { return 2 * descriptors() }, note: "in connections"},
-	{name: "max_connections", ours: "connections_limit", value: func(*snapshot) float64 { return processLimit() }, note: "without a limit, by the number of descriptors"},
+	{name: "max_connections", ours: "connections_limit", value: func(*snapshot) float64 { return float64(limits.MaxConnections()) }, note: "without a limit, by the number of descriptors"},
 	{name: "hard_max_connections", ours: "resource_limit", value: func(*snapshot) float64 { return descriptors() }},
 	{name: "current_connections", ours: "connections", value: func(*snapshot) float64 { return float64(lifecycle.Connections()) }},
 	{name: "connections_total", ours: "frontend_connections_total", value: func(s *snapshot) float64 { return sumOf(s, "connections_total") }, note: "its sum"},

@@ -121,10 +121,11 @@ func ifChecked(value func(*pool.ServerStatus) float64) func(*pool.ServerStatus) 
 
 // throttle returns the percentage of the weight during slow start, else NaN.
 func throttle(s *pool.ServerStatus) float64 {
-	if s.Weight == 0 || s.Share >= s.Weight*pool.Scale {
+	percent, ok := s.Throttle()
+	if !ok {
 		return math.NaN()
 	}
-	return math.Floor(float64(s.Share) * 100 / float64(s.Weight*pool.Scale))
+	return float64(percent)
 }
 
 // sinceLast returns the whole seconds since a time, or -1 if it is zero.

@@ -29,6 +29,15 @@ type ProcessLimits struct {
 	maxConns, maxSessions atomic.Int64 // per second, when they were read
 }
 
+// MaxConnections returns the number of connections that the process may have: its limit, or else
+// that of its descriptors.
+func MaxConnections() int64 {
+	if limit := Process.MaxConn.Load(); limit > 0 {
+		return limit
+	}
+	return Overload.Report().Resources["descriptors"].Limit
+}
+
 // Accepted counts a connection.
 func (p *ProcessLimits) Accepted() {
 	p.conns.Count(time.Now())

@@ -91,6 +91,25 @@ type ServerStatus struct {
 	Overridden []string
 }
 
+// Throttle returns the percentage of the weight that slow start allows; false: it does not reduce
+// the weight.
+func (s *ServerStatus) Throttle() (percent int, ok bool) {
+	whole := s.Weight * Scale
+	if whole == 0 || s.Share >= whole {
+		return 0, false
+	}
+	return s.Share * 100 / whole, true
+}
+
+// AllQueued returns the number of requests in the queues of the backend and of its servers.
+func (b *BackendStatus) AllQueued() int64 {
+	sum := int64(b.Queue)
+	for i := range b.Servers {
+		sum += b.Servers[i].Queued
+	}
+	return sum
+}
+
 // EffectiveWeight returns the weight as slow start reduces it, rounded up.
 func (s *ServerStatus) EffectiveWeight() int { return (s.Share + Scale - 1) / Scale }
 

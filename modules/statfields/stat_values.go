@@ -27,55 +27,24 @@ func listenerName(s *source) Value {
 }
 
 // backendQueue returns the number of connections in all queues of a backend.
-func backendQueue(s *source) Value {
-	sum := int64(s.backend.Queue)
-	for i := range s.backend.Servers {
-		sum += s.backend.Servers[i].Queued
-	}
-	return small(sum)
-}
+func backendQueue(s *source) Value { return small(s.backend.AllQueued()) }
 
 // sessionsLimit returns the limit of a frontend, or else that of the process.
 func sessionsLimit(s *source) Value {
 	if s.frontend.MaxConn > 0 {
 		return small(s.frontend.MaxConn)
 	}
-	return small(processLimit())
+	return small(limits.MaxConnections())
 }
-
-// processLimit returns the number of connections that the process may have.
-func processLimit() int64 {
-	if n := limits.Process.MaxConn.Load(); n > 0 {
-		return n
-	}
-	return descriptorLimit()
-}
-
-// descriptorLimit returns the number of connections that the descriptors allow.
-func descriptorLimit() int64 { return limits.Overload.Report().Resources["descriptors"].Limit }
 
 // refused returns a function that returns the number of refusals for a reason.
 func refused(reason string) func(*source) Value {
-	return func(s *source) Value {
-		var sum uint64
-		for why, n := range s.frontend.Refused {
-			if why.Reason == reason {
-				sum += n
-			}
-		}
-		return count(sum)
-	}
+	return func(s *source) Value { return count(s.frontend.RefusedFor(reason)) }
 }
 
 // ended returns a function that returns the number of connections with these ends.
 func ended(ends ...tcplog.End) func(*source) Value {
-	return func(s *source) Value {
-		var sum int64
-		for _, end := range ends {
-			sum += s.frontend.Ended[end]
-		}
-		return count(sum)
-	}
+	return func(s *source) Value { return count(s.frontend.EndedBy(ends...)) }
 }
 
 func oneIf(holds bool) Value {
@@ -106,11 +75,11 @@ func usable(s *pool.ServerStatus) bool { return !s.Down && s.Admin == pool.Ready
 
 // throttle returns the percentage of the weight that slow start allows.
 func throttle(s *source) Value {
-	whole := s.server.Weight * pool.Scale
-	if whole == 0 || s.server.Share >= whole || s.server.Down {
+	percent, ok := s.server.Throttle()
+	if !ok || s.server.Down {
 		return Value{}
 	}
-	return small(s.server.Share * 100 / whole)
+	return small(percent)
 }
 
 func trackedServer(s *source) Value {
