@@ -263,7 +263,7 @@ func TestDNSFaults(t *testing.T) {
 	for range 50 {
 		here.becomes(t, 6, "127.0.0.1").Close()
 	}
-	most := 2 + int(time.Since(began)/(10*time.Second)) // the name is refreshed every 10 s
+	most := 2 + int(time.Since(began)/(10*time.Second)) // each family is refreshed every 10 s
 	if four, six := s.count("counted"); four > most || six > most {
 		t.Errorf("%d and %d DNS queries for 50 connections and the checks", four, six)
 	}

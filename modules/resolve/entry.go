@@ -108,18 +108,27 @@ func (e *entry) apply(f Family, got *result, now time.Time) (c Change, worth boo
 			r.addresses = nil
 		}
 		r.due = now.Add(got.negative)
+		if len(r.addresses) == 0 && len(e.other(r).addresses) > 0 {
+			// Most names have one family only: the other one is asked for as often, not each second.
+			r.due = now.Add(max(lifetime, got.negative))
+		}
 	}
 	return e.change(r, before)
+}
+
+// other returns the record of the other family.
+func (e *entry) other(r *record) *record {
+	if r == &e.records[0] {
+		return &e.records[1]
+	}
+	return &e.records[0]
 }
 
 // change returns the change by a lookup of r. worth reports whether Notify is to be called: once if
 // renewing fails or no address is left, and once if all is well again.
 func (e *entry) change(r *record, before []netip.Addr) (c Change, worth bool) {
 	c = Change{Host: e.host, Before: before, After: r.addresses}
-	other := &e.records[0]
-	if other == r {
-		other = &e.records[1]
-	}
+	other := e.other(r)
 	switch {
 	case r.err == nil:
 		worth = r.failureNotified || e.absenceNotified || c.Moved()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -68,6 +69,31 @@ func TestLifetime(t *testing.T) {
 }
 
 // However long and in whatever way the DNS fails, the last good addresses are used without waiting.
+// A name with addresses of one family is looked up as seldom in the other, and a new address there
+// is found.
+func TestAbsentFamilyIsAskedSeldom(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		r, d := newTest()
+		d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
+		use := func() { // for a minute, each second
+			for range 60 {
+				expect(t, r, web, "192.0.2.1", 0)
+				time.Sleep(time.Second)
+			}
+		}
+		use()
+		if four, six := d.count("web.test", IPv4), d.count("web.test", IPv6); four > 6 || six > 7 || six == 0 {
+			t.Errorf("%d and %d lookups in a minute, want 6 and about as many", four, six)
+		}
+		d.says("web.test", IPv6, reply{addresses: "2001:db8::1"})
+		time.Sleep(lifetime)
+		_, _ = r.Lookup(web, 0, nil)
+		synctest.Wait()
+		expect(t, r, web, "2001:db8::1 192.0.2.1", 0)
+	})
+}
+
 // It is asked again a second after each failure.
 func TestAddressesOutliveFailures(t *testing.T) {
 	for name, failure := range map[string]reply{
