@@ -82,6 +82,15 @@ servers: ## Check real databases, directories and mail servers, by HAProxy and b
 	.ci/deps $(SERVERS)
 	go test -v -count=1 -timeout 10m -tags servers -run 'Test$(RUN)' ./integration/servers
 
+# RUN=Views picks tests by name.
+.PHONY: page
+page: .ci/tools/node_modules/.package-lock.json ## Show the page in Chromium: all tests of it, with axe-core from npm, which looks for what keeps people from reading it
+	PAGE=whole go test -v -count=1 -timeout 15m -run 'Test$(RUN)' ./integration/page
+
+.ci/tools/node_modules/.package-lock.json: .ci/tools/package-lock.json
+	.ci/deps npm:npm
+	npm ci --prefix .ci/tools --ignore-scripts --no-audit --no-fund
+
 .PHONY: load
 load: ## Check 1200 servers each second, move 10 GiB each way by curl, show 1000 servers and 8000 sessions each second; print what that costs
 	.ci/deps
