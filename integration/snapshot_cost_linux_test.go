@@ -28,7 +28,8 @@ func TestSnapshotCost(t *testing.T) {
 		t.Skip("needs an otherwise idle machine: make load")
 	}
 	socket, address := filepath.Join(t.TempDir(), "s"), freeAddress(t)
-	p := start(t, snapshotConfig(t, socket, address), "")
+	p := &process{of: &fast}
+	p.start(t, snapshotConfig(t, socket, address), "")
 	hello := hellotest.Hello(t, "www.example.test")
 	open := func() net.Conn {
 		c := dial(t, address)

@@ -57,8 +57,10 @@ type Process struct {
 // MemoryUse is the memory of the process, in bytes.
 type MemoryUse struct{ Heap, System uint64 }
 
-// started is when the process began.
 var started = time.Now()
+
+// Started returns when the process began.
+func Started() time.Time { return started }
 
 // ProcessNow returns a snapshot of the process.
 func ProcessNow() Process {

@@ -4,6 +4,7 @@ package pool
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -146,6 +147,7 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 			status.Servers = append(status.Servers, s.status(time.Now()))
 		}
 		b.unlock()
+		runtime.Gosched() // the connections that waited go first
 	}
 	return status, true
 }

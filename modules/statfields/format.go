@@ -6,12 +6,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 )
 
 // WriteCSV writes rows as CSV, after a line with the names.
-func WriteCSV(w *bufio.Writer, rows []Row) {
+func WriteCSV(w *bufio.Writer, rows iter.Seq[Row]) {
 	_, _ = w.WriteString("# ")
 	for i := range StatFields {
 		if i == Modules {
@@ -20,7 +21,7 @@ func WriteCSV(w *bufio.Writer, rows []Row) {
 		_, _ = w.WriteString(StatFields[i].Name + ",")
 	}
 	_ = w.WriteByte('\n')
-	for _, r := range rows {
+	for r := range rows {
 		for i, v := range r.Values {
 			if i == Modules {
 				_, _ = w.WriteString("-,")
@@ -44,8 +45,8 @@ func quoted(text string) string {
 }
 
 // WriteTyped writes a line for each field: its kind, number and name, its tags, type and value.
-func WriteTyped(w *bufio.Writer, rows []Row) {
-	for _, r := range rows {
+func WriteTyped(w *bufio.Writer, rows iter.Seq[Row]) {
+	for r := range rows {
 		for i, v := range r.Values {
 			if f := &StatFields[i]; v.Type != "" {
 				_, _ = fmt.Fprintf(w, "%c.%d.%d.%d.%s.1:%s:%s:%s\n", objects[r.Kind][0], r.Proxy, r.ID, i, f.Name, f.tags(r.Kind), v.Type, v.Text)
@@ -89,9 +90,9 @@ func newItem(pos int, name string, tags Tags, v Value) item {
 }
 
 // WriteJSON writes rows as HAProxy's JSON: a list of fields for each.
-func WriteJSON(w *bufio.Writer, rows []Row) {
-	lists := make([][]item, 0, len(rows))
-	for _, r := range rows {
+func WriteJSON(w *bufio.Writer, rows iter.Seq[Row]) {
+	lists := [][]item{}
+	for r := range rows {
 		list := []item{}
 		for i, v := range r.Values {
 			if v.Type != "" {

@@ -3,6 +3,10 @@
 package statfields
 
 import (
+	"iter"
+	"runtime"
+	"slices"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -35,7 +39,8 @@ type Row struct {
 	Kind Kind
 	// Proxy and ID are the numbers of the section, and of the server or listener in it.
 	Proxy, ID int
-	Values    []Value
+	// Values is valid until the next row.
+	Values []Value
 }
 
 // Query selects rows. The zero value selects none.
@@ -100,21 +105,43 @@ type source struct {
 	number   int                // of the server or listener
 }
 
-// Stat returns the rows of show stat.
-func Stat(q Query) (rows []Row) {
-	all := sections()
-	servers := serversByName(all)
-	for i := range all {
-		s := &all[i]
-		if q.Proxy > 0 && s.id != q.Proxy {
-			continue
+// Stat returns the rows of show stat. All are of the time when the first one is asked for.
+func Stat(q Query) iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		all := sections()
+		servers := trackedServers(all)
+		values, written := make([]Value, len(StatFields)), 0
+		for i := range all {
+			s := &all[i]
+			if q.Proxy > 0 && s.id != q.Proxy {
+				continue
+			}
+			for k, of := range s.sources(q, servers) {
+				of.fill(values, k)
+				if !yield(Row{k, s.id, of.number, values}) {
+					return
+				}
+				if written++; written%rowsAtOnce == 0 {
+					runtime.Gosched() // connections must not wait for all rows
+				}
+			}
 		}
-		rows = append(rows, s.rows(q, servers)...)
 	}
-	return rows
 }
 
-// serversByName returns all servers, for those that track them.
+// rowsAtOnce is the number of rows that are made before other goroutines get the processor.
+const rowsAtOnce = 64
+
+// trackedServers returns all servers by name, for those that track them; nil: none does.
+func trackedServers(all []section) map[pool.Ref]*pool.ServerStatus {
+	for _, s := range all {
+		if s.backend != nil && slices.ContainsFunc(s.backend.Servers, func(s pool.ServerStatus) bool { return s.Track != (pool.Ref{}) }) {
+			return serversByName(all)
+		}
+	}
+	return nil
+}
+
 func serversByName(all []section) map[pool.Ref]*pool.ServerStatus {
 	servers := make(map[pool.Ref]*pool.ServerStatus)
 	for _, s := range all {
@@ -128,33 +155,48 @@ func serversByName(all []section) map[pool.Ref]*pool.ServerStatus {
 	return servers
 }
 
-// rows returns the rows of a section.
-func (s *section) rows(q Query, servers map[pool.Ref]*pool.ServerStatus) (rows []Row) {
-	add := func(k Kind, of source) {
-		if q.Kinds.has(k) && (q.ID < 0 || q.ID == of.number) {
-			rows = append(rows, Row{k, s.id, of.number, of.values(k)})
-		}
-	}
-	if s.frontend != nil {
-		add(Frontend, source{section: s, Query: q})
-		for i := range s.frontend.Listeners {
-			if l := &s.frontend.Listeners[i]; q.Kinds != All {
-				add(Listener, source{section: s, Query: q, listener: l, number: l.Number})
+// sources returns the objects of a section that a query selects.
+func (s *section) sources(q Query, servers map[pool.Ref]*pool.ServerStatus) iter.Seq2[Kind, *source] {
+	return func(yield func(Kind, *source) bool) {
+		for k, of := range s.all(q, servers) {
+			if q.Kinds.has(k) && (q.ID < 0 || q.ID == of.number) && !yield(k, of) {
+				return
 			}
 		}
 	}
-	if s.backend == nil {
-		return rows
+}
+
+// all returns the objects of a section in HAProxy's order, without the servers that a query hides.
+// One source serves for all servers.
+func (s *section) all(q Query, servers map[pool.Ref]*pool.ServerStatus) iter.Seq2[Kind, *source] {
+	return func(yield func(Kind, *source) bool) {
+		if s.frontend != nil && !s.ofFrontend(q, yield) || s.backend == nil {
+			return
+		}
+		of := &source{section: s, Query: q}
+		for i := range s.backend.Servers {
+			of.server, of.number = &s.backend.Servers[i], numberOf(s.backend.Servers, i)
+			of.checked = tracked(of.server, servers)
+			if !q.hides(of.server) && !yield(Server, of) {
+				return
+			}
+		}
+		yield(Backend, &source{section: s, Query: q})
 	}
-	for i := range s.backend.Servers {
-		of := source{section: s, Query: q, server: &s.backend.Servers[i], number: numberOf(s.backend.Servers, i)}
-		of.checked = tracked(of.server, servers)
-		if !q.hides(of.server) {
-			add(Server, of)
+}
+
+// ofFrontend passes on a frontend and its listeners.
+func (s *section) ofFrontend(q Query, yield func(Kind, *source) bool) bool {
+	if !yield(Frontend, &source{section: s, Query: q}) {
+		return false
+	}
+	for i := range s.frontend.Listeners {
+		l := &s.frontend.Listeners[i]
+		if q.Kinds != All && !yield(Listener, &source{section: s, Query: q, listener: l, number: l.Number}) {
+			return false
 		}
 	}
-	add(Backend, source{section: s, Query: q})
-	return rows
+	return true
 }
 
 // numberOf returns HAProxy's number of a server.
@@ -182,13 +224,12 @@ func (q *Query) hides(s *pool.ServerStatus) bool {
 	return q.NoMaint && maint || q.Up && (maint || s.Down)
 }
 
-// values returns the values of all fields.
-func (s *source) values(k Kind) []Value {
-	values := make([]Value, len(StatFields))
+// fill sets the values of all fields.
+func (s *source) fill(values []Value, k Kind) {
 	for i := range StatFields {
+		values[i] = Value{}
 		if f := StatFields[i].of[k]; f != nil {
 			values[i] = f(s)
 		}
 	}
-	return values
 }

@@ -40,7 +40,7 @@ func milliseconds(d time.Duration) Value { return small(d.Milliseconds()) }
 // since returns the whole seconds since a time, or since the process began if it is zero.
 func since(at time.Time) Value {
 	if at.IsZero() {
-		at = control.ProcessNow().Started
+		at = control.Started()
 	}
 	return seconds(time.Since(at))
 }

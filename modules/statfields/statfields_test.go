@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"iter"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func open(t *testing.T, name string, servers ...pool.ServerConfig) *pool.Pool {
 	return p
 }
 
-func written(write func(*bufio.Writer, []Row), rows []Row) string {
+func written(write func(*bufio.Writer, iter.Seq[Row]), rows iter.Seq[Row]) string {
 	var b strings.Builder
 	w := bufio.NewWriter(&b)
 	write(w, rows)
@@ -111,7 +112,7 @@ func TestQuery(t *testing.T) {
 		{Query{Proxy: id, ID: -1}, ""},
 	} {
 		var names []string
-		for _, r := range Stat(test.query) {
+		for r := range Stat(test.query) {
 			names = append(names, r.Values[1].Text)
 		}
 		if got := strings.Join(names, " "); got != test.want {
