@@ -65,13 +65,15 @@ func (o *TLS) handshake(l *checkConn, t pool.Target) *failure {
 		return layer6.failf("verifying the certificate of a Unix socket: expected server_name")
 	}
 	conn := tls.Client(l.tcp, config)
-	if err := conn.Handshake(); err != nil {
+	err := conn.Handshake()
+	state := conn.ConnectionState()
+	o.noteSeen(t.Subject, state, err)
+	if err != nil {
 		if info := certificateError(err); info != "" {
 			return layer6.failf("%s", info)
 		}
 		return layer6.classify(l.ctx, err)
 	}
-	state := conn.ConnectionState()
 	if len(o.ALPN) > 0 && !o.ALPNOptional && !slices.Contains(o.ALPN, state.NegotiatedProtocol) {
 		return layer6.failf("server chose none of the protocols offered by ALPN")
 	}

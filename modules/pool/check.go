@@ -6,6 +6,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
 )
 
 // Checker checks whether a server works. One value serves all servers of a backend and is called
@@ -49,6 +51,8 @@ type Subject struct {
 	Down bool
 	// Snapshot returns the current state of the server. It is safe for concurrent use.
 	Snapshot func() Snapshot
+	// Seen is for the check to set, before it returns: the outcome of a TLS handshake.
+	Seen *certificates.Seen
 }
 
 // Snapshot is the state of a server within its backend. HAProxy sends it to a server with
@@ -152,6 +156,8 @@ type AgentReport struct {
 	Weight string
 	// MaxConn is the server's new maxconn; nil: not mentioned.
 	MaxConn *int
+
+	seen *certificates.Seen // by a check
 }
 
 // HealthConfig configures how the health of a server is determined, and what a change of it

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
 )
 
 // InitState is the state that a server starts in, and restarts in after maintenance. It is
@@ -55,7 +57,8 @@ type health struct {
 
 	ejection             ejection
 	lastCheck, lastAgent CheckRecord
-	checks, reports      history // that have finished
+	checks, reports      history            // that have finished
+	seen                 *certificates.Seen // by the last check that got a certificate; may be nil
 	inherited            inherited
 }
 
@@ -103,6 +106,7 @@ func (h *health) startOver(c *ServerConfig) {
 	h.lastCheck, h.lastAgent = CheckRecord{Result: Result{Code: CodeNotChecked}}, CheckRecord{Result: Result{Code: CodeNotChecked}}
 	h.reset(c.Init)
 	h.agent.value = 1
+	h.seen = nil
 }
 
 // keep keeps the health of a server as far as its configuration allows. checked and asked are as of
@@ -110,6 +114,9 @@ func (h *health) startOver(c *ServerConfig) {
 func (h *health) keep(c *ServerConfig, checked, asked bool) {
 	rise, fall := c.riseAndFall()
 	h.check.set(rise, fall)
+	if !h.checked {
+		h.seen = nil
+	}
 	if h.checked && !checked && h.check.up() && c.Init != InitFullyUp {
 		h.check.value = rise // like a new server, but it stays up
 	}
@@ -141,6 +148,14 @@ func (h *health) reset(i InitState) {
 func (h *health) noteCheck(r CheckRecord) {
 	h.lastCheck = r
 	h.checks.add(r)
+}
+
+// noteSeen notes the certificates that a check has seen. A check that passes without any does not
+// use TLS, while one that fails may not have got that far.
+func (h *health) noteSeen(r AgentReport) {
+	if r.seen != nil || r.Code.OK() {
+		h.seen = r.seen
+	}
 }
 
 // note records a result that no check produced, and returns it as the cause of a change.

@@ -68,7 +68,8 @@ func (s *Server) probe(ctx context.Context, agent bool, about *Subject) (r Agent
 	if agent {
 		return s.Agent.Agent.Ask(ctx, to), t
 	}
-	return AgentReport{Result: s.Check.Checker.Check(ctx, to)}, t
+	result := s.Check.Checker.Check(ctx, to)
+	return AgentReport{Result: result, seen: about.Seen}, t
 }
 
 // subject describes the server to a check of it.
@@ -104,6 +105,7 @@ func (b *backend) recordCheck(s *Server, l *loop, r AgentReport, took time.Durat
 	}
 	why := cause{Result: r.Result, took: took}
 	s.state.counts.noteCheck(r.Code, h.check.value > 0)
+	h.noteSeen(r)
 	b.update(s, func() cause {
 		if h.recordCheck(r.Result, took) {
 			b.emit(s.event(CheckChanged, why))

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
 )
 
 // BackendStatus is a snapshot of a backend.
@@ -81,6 +83,8 @@ type ServerStatus struct {
 	Errors int64
 	// Check and Agent are the last finished checks; At is zero before the first.
 	Check, Agent CheckRecord
+	// Seen has the server's certificate from the last check that got it; nil: no check did.
+	Seen *certificates.Seen
 	// Health is the health that checks or the operator found, without the agent's view.
 	Health Health
 	// AgentDown reports that the agent keeps the server down. ChecksOff and AgentOff report that
@@ -177,7 +181,7 @@ func (s *Server) status(now time.Time) ServerStatus {
 		Weight: state.run.weight, MaxConn: s.maxConn(), Share: state.share(),
 		Sessions: s.Sessions(), Queued: s.Queued(), Totals: state.counts.totals(now), Failed: s.Failed(),
 		MaxQueued: state.counts.maxQueue, DownTime: state.counts.downFor(now), Checks: state.counts.checks,
-		Errors: state.health.errors.Load(), Check: state.health.lastCheck, Agent: state.health.lastAgent,
+		Errors: state.health.errors.Load(), Check: state.health.lastCheck, Agent: state.health.lastAgent, Seen: state.health.seen,
 	}
 	state.counts.traffic.Each(status.Traffic.Add)
 	status.Counter, status.Of = state.health.check.shown()
