@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package statuspage
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/statusview"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler serves the status page of the process at a path of a site. Requests for other paths go on
+// to the next handler. It authenticates no client: put Caddy's basic_auth or another handler before
+// it.
+type Handler struct {
+	// Path is the path of the page. Default: /status/.
+	Path string `json:"path,omitempty"`
+
+	// Title is the heading of the page.
+	Title string `json:"title,omitempty"`
+
+	// Node is the name of this system in the heading; it is HAProxy's stats show-node.
+	Node string `json:"node,omitempty"`
+
+	// Description is a line below the heading; it is HAProxy's stats show-desc.
+	Description string `json:"description,omitempty"`
+
+	// HideVersion leaves out versions; it is HAProxy's stats hide-version.
+	HideVersion bool `json:"hide_version,omitempty"`
+
+	// AllowControl lets readers change servers and frontends and end sessions; it is HAProxy's
+	// stats admin. Default: the page only shows.
+	AllowControl bool `json:"allow_control,omitempty"`
+
+	// Refresh makes browsers without script load the page again after this time; with script, the
+	// page is live. It is HAProxy's stats refresh. Default: never.
+	Refresh caddy.Duration `json:"refresh,omitempty"`
+
+	// Scope has the names of the frontends and backends to show; it is HAProxy's stats scope.
+	// Default: all.
+	Scope []string `json:"scope,omitempty"`
+
+	base string // Path with a slash at the end
+	page *page
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.passthrough_status",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision prepares the page.
+func (h *Handler) Provision(caddy.Context) error {
+	if h.Path == "" {
+		h.Path = "/status/"
+	}
+	if h.Path[0] != '/' {
+		return fmt.Errorf("path %q: expected a path that begins with a slash, such as /status/", h.Path)
+	}
+	if err := options.ValidateDuration("refresh", h.Refresh); err != nil {
+		return err
+	}
+	h.base = strings.TrimSuffix(h.Path, "/") + "/"
+	h.page = &page{
+		options: statusview.Options{
+			Title: h.Title, Node: h.Node, Description: h.Description, HideVersion: h.HideVersion, Scope: h.Scope,
+		},
+		refresh: time.Duration(h.Refresh),
+	}
+	return nil
+}
+
+// ServeHTTP serves the page.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	path, below := strings.CutPrefix(r.URL.Path, h.base)
+	switch {
+	case r.URL.Path+"/" == h.base:
+		target := *r.URL
+		target.Path, target.RawPath, target.Scheme, target.Host = h.base, "", "", ""
+		http.Redirect(w, r, target.String(), http.StatusFound)
+	case below:
+		h.page.serve(w, r, path)
+	default:
+		return next.ServeHTTP(w, r)
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

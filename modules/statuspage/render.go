@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package statuspage
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/statusview"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"asset": assetURL,
+	"menu":  statusview.Menu,
+	"rfc":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+	"bar":   func(part *float64) string { return strconv.FormatFloat(*part, 'f', 2, 64) },
+	"first": func(i int) bool { return i == 0 },
+}).ParseFS(templateFiles, "templates/*.html"))
+
+// document holds the data of the page's template.
+type document struct {
+	statusview.Options
+	Refresh int // in seconds; 0: none
+	Live    string
+	View    *statusview.View
+	Query   statusview.Query
+	Version string
+	// Status and Problem are those of an answer that is an error.
+	Status  int
+	Problem string
+	Now     time.Time
+}
+
+func (p *page) document() document {
+	d := document{Options: p.options, Refresh: int(p.refresh / time.Second), Now: time.Now()}
+	d.Version = control.ProcessNow().Version
+	d.Title = cmp.Or(d.Title, "Passthrough")
+	return d
+}
+
+// show answers with a view.
+func (p *page) show(w http.ResponseWriter, r *http.Request) {
+	d := p.document()
+	q, err := statusview.ParseQuery(r.URL.Query())
+	if err == nil {
+		d.Query, d.Live = q, "page/live"+q.URL()
+		d.View, err = statusview.Build(q, &p.options, d.Now)
+	}
+	if err != nil {
+		p.fail(w, r, statusOf(err), err.Error())
+		return
+	}
+	d.write(w, r, http.StatusOK)
+}
+
+// fail answers with a page about a problem.
+func (p *page) fail(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	d := p.document()
+	d.Status, d.Problem, d.Refresh = status, problem, 0
+	d.write(w, r, status)
+}
+
+func (d *document) write(w http.ResponseWriter, r *http.Request, status int) {
+	var body bytes.Buffer
+	if err := templates.ExecuteTemplate(&body, "page.html", d); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = body.WriteTo(w)
+	}
+}
+
+// statusOf returns the status for an error of an operation.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, control.ErrUnknown):
+		return http.StatusNotFound
+	case errors.Is(err, control.ErrConflict):
+		return http.StatusConflict
+	default:
+		return http.StatusBadRequest
+	}
+}
