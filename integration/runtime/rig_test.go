@@ -129,12 +129,19 @@ func start(t *testing.T, name, dir string, servers map[string]string, frontends 
 // until waits until a condition holds.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
+	if !eventually(holds) {
+		t.Fatalf("%s: not within %v", what, patience)
+	}
+}
+
+// eventually waits until a condition holds, and reports whether it does.
+func eventually(holds func() bool) bool {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if holds() {
-			return
+			return true
 		}
 	}
-	t.Fatalf("%s: not within %v", what, patience)
+	return false
 }
 
 // tell sends a line to the stats socket, and returns the answer.
