@@ -102,7 +102,7 @@ func (s *Session) finishConnect() bool {
 	switch err {
 	case nil:
 		a.connected = true
-		s.engine.sides[Client].sent.Store(int64(n - a.header))
+		s.setMoved(int64(n - a.header))
 	case unix.EAGAIN: //nolint:errorlint // an Errno
 		return false
 	default:

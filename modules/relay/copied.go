@@ -22,6 +22,7 @@ type copied struct {
 	client, server peer
 	options        *Options
 	owner          Owner
+	moved          *stripe
 
 	mu     sync.Mutex
 	result Result
@@ -31,7 +32,7 @@ type copied struct {
 
 // newCopied returns a session, which owns both connections from now on.
 func newCopied(client, server net.Conn, o *Options, owner Owner) *copied {
-	s, now := &copied{options: o, owner: owner}, time.Now()
+	s, now := &copied{options: o, owner: owner, moved: nextStripe()}, time.Now()
 	s.client.Conn, s.client.side, s.client.began = client, Client, now
 	s.server.Conn, s.server.side, s.server.began = server, Server, now
 	for _, p := range []*peer{&s.client, &s.server} {
@@ -43,7 +44,7 @@ func newCopied(client, server net.Conn, o *Options, owner Owner) *copied {
 // writeFirst writes bytes already read from the client to the server, except for those sent before.
 // If that fails, run reports it.
 func (s *copied) writeFirst(b []byte, sent int) {
-	s.client.sent.Add(int64(sent))
+	s.count(&s.client, int64(sent))
 	s.deliver(&s.client, &s.server, b[sent:])
 }
 
@@ -148,7 +149,7 @@ func (s *copied) deliver(from, to *peer, b []byte) bool {
 		}
 		n, err := to.Write(b)
 		b = b[n:]
-		from.sent.Add(int64(n))
+		s.count(from, int64(n))
 		if n > 0 {
 			began, gaveGrace = time.Now(), false
 			to.touch(began)

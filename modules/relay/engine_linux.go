@@ -76,6 +76,8 @@ type shard struct {
 	lastRound bool  // poll may not ask for more events after these
 	notifier  endNotifier
 	spliced   atomic.Uint64 // bytes that have passed pipes
+	moved     stripe
+	unadded   [2]int64      // bytes that moved lacks
 	rounds    atomic.Uint64 // calls for events
 	taken     atomic.Uint64 // events
 
@@ -183,6 +185,7 @@ func (sh *shard) poll() {
 				sh.watchers[i] = nil
 			}
 		}
+		sh.addMoved()
 	}
 }
 

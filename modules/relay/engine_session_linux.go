@@ -169,7 +169,7 @@ func (s *Session) finish(sh *shard) {
 		reset := abrupt || s.resets(of)
 		if abrupt || cause != nil && (reset || cause.Cause != Reset) {
 			lost := lostOnClose(e, reset)
-			es.sides[1-of].sent.Add(-min(lost, max(0, es.sides[1-of].sent.Load())))
+			s.countMoved(nil, 1-of, -min(lost, max(0, es.sides[1-of].sent.Load())))
 		}
 		if reset {
 			_ = setLinger(int(e.fd), true, 0)

@@ -27,7 +27,7 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, header in
 		es.sides[i].put(unixSocket, isUnix(c))
 	}
 	sent := sentTo(server)
-	es.sides[Client].sent.Store(int64(sent - header))
+	s.setMoved(int64(sent - header))
 	if s.extra().cause != nil { // End was called before
 		fromAt.release()
 		toAt.release()

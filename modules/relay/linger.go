@@ -116,6 +116,6 @@ func (s *copied) abort(p *peer) {
 	if from.readDone.Load() && left > 0 {
 		left-- // the FIN counts as a byte
 	}
-	from.sent.Add(-min(left, max(0, from.sent.Load())))
+	s.count(from, -min(left, max(0, from.sent.Load())))
 	Abort(p.Conn)
 }

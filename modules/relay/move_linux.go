@@ -168,9 +168,9 @@ func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
 
 // wrote records the result of a write.
 func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int64) {
-	from, to := &s.engine.sides[of], &s.engine.sides[1-of]
+	to := &s.engine.sides[1-of]
 	if n > 0 {
-		from.sent.Add(int64(n))
+		s.countMoved(sh, of, int64(n))
 		to.active.Store(now)
 	}
 	switch {
@@ -188,7 +188,7 @@ func (s *Session) flush(sh *shard, of Side, now int64) bool {
 	for {
 		n, left, err := h.send(int(to.fd))
 		if n > 0 {
-			from.sent.Add(int64(n))
+			s.countMoved(sh, of, int64(n))
 			to.active.Store(now)
 			if h.blocked != 0 {
 				h.blocked = now

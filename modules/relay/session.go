@@ -82,7 +82,7 @@ func (s *Session) StartAfterHeader(client, server net.Conn, first []byte, header
 	if early != nil {
 		c.end(early.Reason)
 	}
-	c.client.sent.Add(int64(-header))
+	c.count(&c.client, int64(-header))
 	c.writeFirst(first, sentTo(server))
 	return func() { owner.Ended(c.run()) }
 }

@@ -14,6 +14,9 @@ type Stats struct {
 	// bytes that have passed them since the process began.
 	Pipes, MaxPipes int
 	Spliced         uint64
+	// In and Out are the bytes from clients and from servers that sessions have passed on since the
+	// process began, those of sessions that run included.
+	In, Out int64
 }
 
 // counts are the numbers of sessions; see Stats.
@@ -23,5 +26,8 @@ var counts struct{ arriving, engine, copied atomic.Int64 }
 func ReadStats() Stats {
 	s := Stats{Arriving: counts.arriving.Load(), Engine: counts.engine.Load(), Copied: counts.copied.Load()}
 	s.readPipes()
+	for i := range stripes {
+		s.add(&stripes[i])
+	}
 	return s
 }

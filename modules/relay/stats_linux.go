@@ -22,6 +22,7 @@ func (s *Stats) readPipes() {
 	if shards := engineShards.shards.Load(); shards != nil {
 		for _, sh := range *shards {
 			s.Spliced += sh.spliced.Load()
+			s.add(&sh.moved)
 		}
 	}
 }
