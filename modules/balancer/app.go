@@ -89,7 +89,7 @@ type App struct {
 	sockets   []controlSocket
 
 	httpServers handover.Servers
-	watching    sync.Once // of overload
+	watching    sync.Once // of the process
 }
 
 // CaddyModule returns the Caddy module information.

@@ -70,7 +70,7 @@ func (a *App) serve() {
 		t.Activate()
 	}
 	a.ProcessLimits.apply(a.ctx.Logger())
-	a.watchOverload()
+	a.watchProcess()
 	if a.metrics != nil {
 		a.metrics.Activate()
 	}

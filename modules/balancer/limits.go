@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"context"
 	"math"
 
 	"go.uber.org/zap"
@@ -66,11 +67,21 @@ func (l *ProcessLimits) apply(logger *zap.Logger) {
 	limits.Overload.SetOff(l.Overload == overloadOff, func(c limits.Change) { logOverload(logger, c) })
 }
 
-// watchOverload begins to watch what the process uses, until the configuration ends.
-func (a *App) watchOverload() {
+// whileServing are called, each in a goroutine, for each configuration that begins to serve.
+var whileServing []func(ctx context.Context)
+
+// WhileServing adds a function to call in a goroutine when a configuration begins to serve. It
+// returns when ctx ends, which is when the configuration does. Only init functions may call this.
+func WhileServing(f func(ctx context.Context)) { whileServing = append(whileServing, f) }
+
+// watchProcess begins to watch what the process uses and does, until the configuration ends.
+func (a *App) watchProcess() {
 	a.watching.Do(func() {
 		logger := a.ctx.Logger()
 		go limits.Overload.Run(a.ctx, func(c limits.Change) { logOverload(logger, c) })
+		for _, f := range whileServing {
+			go f(a.ctx)
+		}
 	})
 }
 

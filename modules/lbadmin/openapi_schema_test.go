@@ -31,6 +31,7 @@ var special = map[reflect.Type]object{
 		"type": "object", "required": []string{"name", "address"}, "additionalProperties": true, "properties": object{"name": object{"type": "string"}, "address": object{"type": "string"}},
 		"description": "A server, as in apps.passthrough.backends.BACKEND.servers of the configuration's JSON.",
 	},
+	reflect.TypeFor[Value]():  {"type": "number", "nullable": true},
 	reflect.TypeFor[weight](): {"oneOf": []any{object{"type": "integer"}, object{"type": "string"}}},
 }
 

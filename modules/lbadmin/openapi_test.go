@@ -80,6 +80,7 @@ var operations = map[string]operation{
 	"GET errors":                             {summary: "Lists the last faulty messages of clients and servers.", answer: Errors{}},
 	"DELETE errors":                          {summary: "Forgets the faulty messages.", answer: Errors{}},
 	"GET overload":                           {summary: "Shows the stage of overload, and the resources that it depends on.", answer: limits.Report{}},
+	"GET history":                            {summary: "Shows the last hour of the process.", answer: Trends{}},
 	"GET frontends":                          {summary: "Shows all frontends, by name.", answer: map[string]Frontend{}},
 	"GET frontends/FRONTEND":                 {summary: "Shows a frontend.", answer: Frontend{}},
 	"GET listeners":                          {summary: "Lists the listeners of all frontends.", answer: []Listener{}},

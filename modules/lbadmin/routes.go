@@ -22,6 +22,7 @@ var routes = slices.Concat([]route{
 	{path: "overview", methods: map[string]method{"GET": get(newOverview)}},
 	{path: "process", methods: map[string]method{"GET": get(newProcess), "PATCH": changeProcess}},
 	{path: "overload", methods: map[string]method{"GET": get(limits.Overload.Report)}},
+	{path: "history", methods: map[string]method{"GET": get(newTrends)}},
 	{path: "frontends", methods: map[string]method{"GET": get(newFrontends)}},
 	{path: "frontends/FRONTEND", methods: map[string]method{"GET": showFrontend, "PATCH": changeFrontend}},
 	{path: "listeners", methods: map[string]method{"GET": get(newListeners)}},

@@ -3,8 +3,8 @@
 package relay
 
 // countMoved counts bytes of a side that were passed on, or were not, if n is negative. sh is the
-// shard whose goroutine this is, or nil. A shard adds up what it moves without any atomic operation,
-// and shows it once for each batch of events.
+// shard whose goroutine this is, or nil. A shard adds up its bytes without atomic operations, and
+// shows the sums once for each batch of events.
 func (s *Session) countMoved(sh *shard, of Side, n int64) {
 	s.engine.sides[of].sent.Add(n)
 	if sh != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The bytes that sessions move count while the sessions run, and their sums are those of the results.
+// The bytes that sessions move count while these run, and their sums are those of the results.
 func TestMovedBytes(t *testing.T) { // not parallel: the numbers are the process's
 	eachKind(t, func(t *testing.T, kind string) {
 		before := ReadStats()

@@ -103,6 +103,19 @@ func (e End) String() string { return ends[e].name }
 // phase.
 func (e End) Letters() string { return ends[e].letters }
 
+// IsFailure reports whether the connection was refused, or failed because of the server or the
+// proxy. The ends of sessions that a client or an operator wanted, or that were idle, are no
+// failures.
+func (e End) IsFailure() bool {
+	switch e {
+	case ServerReset, Failed, Refused, InspectionFailed, ConnectFailed, ConnectTimeout, NoAddress, NoServer, NoResources, NoBackend,
+		QueueTimeout, QueueFull, ServerDown, Unresolved, ResponseRefused, HeaderMissing, HeaderInvalid, HeaderNotAllowed, HeaderTimeout, OverLimit:
+		return true
+	default:
+		return false
+	}
+}
+
 // severity returns the severity of the log line: err if the proxy failed or ran short of something,
 // else info.
 func (e End) severity() Severity {
