@@ -65,7 +65,7 @@ func (b *tab) accessible(what string) {
 	}
 }
 
-// axe-core runs under the page's policy, and finds what is wrong.
+// axe-core runs under the page's policy, and finds the faults of a page.
 func TestAxe(t *testing.T) {
 	t.Parallel()
 	whole(t)

@@ -153,7 +153,7 @@ func (b *tab) until(what, expression string) time.Duration {
 	return 0
 }
 
-// look sets how the page is shown: its width, by a theme (light, dark), on a medium (screen, print).
+// look sets how the page is shown: its size, the theme (light, dark) and the medium (screen, print).
 func (b *tab) look(width, height int64, theme, medium string) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height))
@@ -166,6 +166,14 @@ func (b *tab) media(medium, feature, value string) {
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Media: medium, Features: []*emulation.MediaFeature{{Name: feature, Value: value}}})
 	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// zone sets the reader's time zone.
+func (b *tab) zone(name string) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name}); err != nil {
 		b.t.Fatal(err)
 	}
 }

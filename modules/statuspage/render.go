@@ -20,11 +20,13 @@ import (
 var templateFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"asset": assetURL,
-	"menu":  statusview.Menu,
-	"rfc":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-	"bar":   func(part *float64) string { return strconv.FormatFloat(*part, 'f', 2, 64) },
-	"first": func(i int) bool { return i == 0 },
+	"area":    area,
+	"asset":   assetURL,
+	"modules": modules,
+	"menu":    statusview.Menu,
+	"rfc":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+	"bar":     func(part *float64) string { return strconv.FormatFloat(*part, 'f', 2, 64) },
+	"first":   func(i int) bool { return i == 0 },
 }).ParseFS(templateFiles, "templates/*.html"))
 
 // document holds the data of the page's template.

@@ -1,1 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// The page while it is open: times in the reader's zone, changes as they come, sorting, a filter,
+// keys, and changes by the reader. Everything can be read without this script.
+
+import { create, localTimes, setAttribute } from "./cells.js";
+import { details } from "./dialogs.js";
+import { listen, showHelp } from "./keys.js";
+import { Live } from "./live.js";
+import { facts, figures, graphs, messages } from "./panels.js";
+import { Table } from "./table.js";
+
+const main = document.querySelector("main");
+const said = { live: ["Live", "good"], connecting: ["Connecting", "warn"], slow: ["Not live", "warn"], lost: ["No answer", "bad"], paused: ["Paused", "info"] };
+let tables = new Map();
+
+// enhance takes over what main shows.
+function enhance() {
+	localTimes(document);
+	tables = new Map([...main.querySelectorAll("table")].map((element) => [element.id, new Table(element)]));
+	for (const table of tables.values()) if (table.rows.size > 10) addTools(table);
+}
+
+// addTools puts a filter and the number of rows above a table.
+function addTools(table) {
+	const box = create("input", { type: "search", placeholder: "Filter", "aria-label": "Filter " + (table.element.caption?.textContent ?? "rows") });
+	const count = create("span", { class: "count", role: "status" });
+	const show = () => {
+		const total = table.rows.size;
+		count.textContent = table.filter ? `${table.shown.length} of ${total}` : `${total} rows`;
+	};
+	box.addEventListener("input", () => table.search(box.value));
+	table.element.addEventListener("arranged", show);
+	table.box = box;
+	table.scroll.before(create("div", { class: "tools" }, box, count));
+	show();
+}
+
+function update(data, everything) {
+	facts(data.facts);
+	messages(data.messages);
+	graphs(data.graphs);
+	figures(data.figures);
+	for (const [id, table] of Object.entries(data.tables ?? {})) tables.get(id)?.apply(table, everything);
+	const at = document.getElementById("at");
+	if (at) at.dateTime = new Date().toISOString(), localTimes(at.parentElement);
+}
+
+// reload shows another state of the document: its views, panels and columns may have changed.
+function reload(other) {
+	const content = other.querySelector("main");
+	if (!content) return;
+	const filters = new Map([...tables].map(([id, table]) => [id, table.box?.value]));
+	main.replaceChildren(...content.children);
+	enhance();
+	for (const [id, text] of filters) if (text && tables.get(id)?.box) tables.get(id).search((tables.get(id).box.value = text));
+}
+
+const status = document.getElementById("live");
+const pauseButton = create("button", { type: "button", class: "plain", "aria-pressed": "false" }, "Pause");
+const helpButton = create("button", { type: "button", class: "plain" }, "Keys");
+
+function state(name) {
+	const [text, names] = said[name];
+	status.textContent = text;
+	setAttribute(status, "class", names);
+}
+
+enhance();
+const live = document.body.dataset.live ? new Live(document.body.dataset.live, { update, reload, state }) : null;
+if (live) {
+	document.querySelector(".status").append(pauseButton, helpButton);
+	pauseButton.addEventListener("click", pause);
+	helpButton.addEventListener("click", showHelp);
+}
+
+function pause() {
+	live?.pause(!live.paused);
+	setAttribute(pauseButton, "aria-pressed", String(Boolean(live?.paused)));
+	return true;
+}
+
+// current is the table that keys act on: that with the focus, or the first.
+const current = () => tables.get(document.activeElement?.closest("table")?.id) ?? [...tables.values()].find((table) => table.rows.size > 0);
+
+main.addEventListener("click", (event) => {
+	const row = event.target.closest("tbody tr[data-key]");
+	if (!row || event.target.closest("a, button, input, label, select") || getSelection().toString()) return;
+	showDetails(tables.get(row.closest("table").id), row.dataset.key);
+});
+
+function showDetails(table, key) {
+	if (!table?.rows.has(key)) return undefined;
+	table.at = key;
+	details(table, key);
+	return true;
+}
+
+listen({
+	filter() {
+		const box = current()?.box ?? document.querySelector("main input[type=search], main input[type=text]");
+		box?.focus();
+		return box;
+	},
+	step(by) {
+		const table = current();
+		table?.step(by);
+		return table;
+	},
+	details() {
+		return showDetails(current(), document.activeElement.dataset.key);
+	},
+	select() {
+		const box = document.activeElement.querySelector("input[type=checkbox]");
+		box?.click();
+		return box ?? undefined;
+	},
+	view(n) {
+		const link = document.querySelectorAll("nav a")[n];
+		link?.click();
+		return link;
+	},
+	pause,
+	clear() {
+		const table = [...tables.values()].find((t) => t.filter);
+		if (table) table.search((table.box.value = ""));
+		document.activeElement?.blur();
+		return true;
+	},
+});
