@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command readers reads HAProxy's numbers as Telegraf does, by Telegraf's own input, and prints
+// Command readers reads numbers of HAProxy by the input of Telegraf, and prints
 // them as JSON: an object for each row of the CSV. Its arguments are the servers of the input:
 // paths of stats sockets, or URLs of stats pages.
 //
@@ -17,7 +17,7 @@ import (
 	"github.com/influxdata/telegraf/plugins/inputs/haproxy"
 )
 
-// row is what the input adds for a row of the CSV.
+// row holds the tags and fields of a row of the CSV.
 type row struct {
 	Tags   map[string]string `json:"tags"`
 	Fields map[string]any    `json:"fields"`

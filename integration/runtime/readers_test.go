@@ -102,8 +102,8 @@ func telegraf(reader, from string) (lines []string, err error) {
 	return lines, nil
 }
 
-// exporterDiffers are parts of the names of metrics that may differ: those of statDiffers, and those
-// about the process and the exporter.
+// exporterDiffers are parts of the names of metrics that may differ: those of statDiffers, and
+// those about the process and the exporter.
 var exporterDiffers = []string{"_rate", "_seconds", "_max_sessions", "chkdown", "server_downtime", "exporter_", "process_", "version_info"}
 
 // Prometheus's exporter for HAProxy exports the same for both programs.

@@ -34,7 +34,7 @@ func (Hash) CaddyModule() caddy.ModuleInfo {
 // errHash is the error about a hash of another kind.
 var errHash = errors.New("expected a hash of crypt(3) by SHA-256 ($5$), SHA-512 ($6$) or bcrypt ($2b$)")
 
-// Validate returns an error if a hash is none that Compare knows.
+// Validate returns an error if Compare cannot compare with a hash.
 func Validate(hash string) error {
 	_, err := Hash{}.Compare([]byte(hash), nil)
 	return err
@@ -62,7 +62,7 @@ func (Hash) Compare(hash, password []byte) (bool, error) {
 // Hash returns the hash of a password by SHA-512, with a salt that follows from the password, so
 // that an unchanged configuration stays the same.
 func (Hash) Hash(password []byte) ([]byte, error) {
-	return []byte(SHA512(string(password), saltOf(password))), nil
+	return []byte(SHA512(string(password), Salt(string(password)))), nil
 }
 
 // FakeHash returns a hash that costs as much to compare with as one of SHA512.

@@ -67,7 +67,7 @@ func rehash(of string, password []byte) (string, error) {
 	return "", errHash
 }
 
-// hash returns the hash of a password. given is how the hash names its rounds.
+// hash returns the hash of a password. given is the part of the hash with its rounds, or empty.
 func (s *scheme) hash(password []byte, salt, given string, rounds int) string {
 	digest := s.first(password, salt)
 	secret := s.repeated(password, len(password), len(password))
@@ -148,9 +148,9 @@ func (s *scheme) encode(digest []byte) string {
 	return b.String()
 }
 
-// saltOf returns a salt that follows from a password.
-func saltOf(password []byte) string {
-	sum := sha256.Sum256(append([]byte("salt of caddy-passthrough: "), password...))
+// Salt returns a salt that follows from a text.
+func Salt(text string) string {
+	sum := sha256.Sum256([]byte("salt of caddy-passthrough: " + text))
 	var b strings.Builder
 	for _, c := range sum[:maxSalt] {
 		b.WriteByte(alphabet[c&63])

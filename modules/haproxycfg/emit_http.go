@@ -114,14 +114,14 @@ func (p *proxy) rulesHandler(outermost bool) map[string]any {
 		}
 	}
 	return moduleObject(&httprules.Handler{
-		Section: p.name, Request: p.httpRules.request, Redirect: p.httpRules.redirects, Response: p.httpRules.response, AfterResponse: p.httpRules.after,
+		Section: p.name, Request: p.httpRules.request, Redirect: p.redirects(), Response: p.httpRules.response, AfterResponse: p.httpRules.after,
 		Errors: p.httpOptions.errors, Last: outermost,
 	}, "handler", "passthrough_rules")
 }
 
 // hasHTTPRules reports whether a backend has rules for requests or responses.
 func (p *proxy) hasHTTPRules() bool {
-	return len(p.httpRules.request)+len(p.httpRules.redirects)+len(p.httpRules.response)+len(p.httpRules.after)+len(p.httpOptions.errors) > 0
+	return p.statistics != nil || len(p.httpRules.request)+len(p.httpRules.redirects)+len(p.httpRules.response)+len(p.httpRules.after)+len(p.httpOptions.errors) > 0
 }
 
 // emitHTTPHandlers returns the handlers of a backend in mode http for requests of a frontend.

@@ -15,10 +15,10 @@ type listening struct {
 	tls         *bindTLS
 }
 
-// emitHTTPServers translates a frontend in mode http. It returns nil for one that only shows
-// statistics, and several servers for one with different kinds of binds.
+// emitHTTPServers translates a frontend in mode http. It returns several servers for one with
+// different kinds of binds.
 func (t *translation) emitHTTPServers(p *proxy) map[string]*httpServer {
-	if !p.isFrontend() || len(p.binds) == 0 || t.neverListens(p) {
+	if !p.isFrontend() || len(p.binds) == 0 {
 		return nil
 	}
 	made := make(map[string]*httpServer)

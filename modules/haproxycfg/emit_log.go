@@ -84,7 +84,7 @@ func (t *translation) emitLogging(app *balancer.App) *caddy.Logging {
 func (t *translation) loggersOf(p *proxy, app *balancer.App) (of sectionLoggers) {
 	switch {
 	case !p.isFrontend():
-	case p.isHTTP() && len(p.binds) > 0 && !t.neverListens(p):
+	case p.isHTTP() && len(p.binds) > 0:
 		of.requests = requestLogger + p.name
 	case !p.isHTTP() && app.FrontendsRaw[p.name] != nil:
 		of.connections = connectionLogger + p.name

@@ -90,6 +90,9 @@ type translation struct {
 
 	variables []balancer.Variable // of scope proc
 
+	userlists         map[string]*userlist
+	node, description string // of the keywords in global
+
 	skipHTTP  bool // see Options
 	drafts    []haproxysites.Site
 	caddyfile string
@@ -116,6 +119,7 @@ func newTranslation(branch string) *translation {
 		tables:    make(map[string]*stickTable),
 		peers:     make(map[string]bool),
 		rings:     make(map[string]*ring),
+		userlists: make(map[string]*userlist),
 		ids:       make(map[int]*proxy),
 		warnedTLS: make(map[serverWord]bool),
 

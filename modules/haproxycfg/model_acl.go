@@ -19,6 +19,7 @@ type acl struct {
 	criteria []sample.Criterion
 	needs    []sample.Needs // of each criterion
 	refers   []*acl         // the ACLs that acl() in its criteria names
+	members  *members       // a criterion about accounts, for pages with statistics
 }
 
 // String returns the name of the ACL for messages.
@@ -76,6 +77,10 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 		a.criteria = append(a.criteria, sample.Criterion{Fetch: "always_false"})
 		return nil
 	}
+	if m := parseMembers(words); m != nil && p.isHTTP() && a.members == nil {
+		a.members = m
+		return nil
+	}
 	c, err := sample.ParseCriterion(words)
 	if err != nil {
 		return err
@@ -122,6 +127,15 @@ func (t *translation) resolveFiles(c *sample.Criterion) (err error) {
 
 // condition reads the end of a rule: nothing, or "if" or "unless" and terms.
 func (t *translation) condition(p *proxy, s statement, words []string) (*condition, error) {
+	c, err := t.conditionOfStats(p, s, words)
+	if err == nil && c != nil && slices.ContainsFunc(slices.Concat(c.groups...), func(one term) bool { return one.acl.members != nil }) {
+		err = errMembers
+	}
+	return c, err
+}
+
+// conditionOfStats reads a condition that may be about accounts.
+func (t *translation) conditionOfStats(p *proxy, s statement, words []string) (*condition, error) {
 	if len(words) == 0 {
 		return nil, nil //nolint:nilnil // no condition is not an error
 	}

@@ -150,7 +150,7 @@ func (t *translation) bindOption(p *proxy, s statement, made []bind, words []str
 // activeBinds yields the binds that are listened on.
 func (t *translation) activeBinds(yield func(*bind) bool) {
 	for _, p := range t.proxies {
-		if p.disabled || t.neverListens(p) {
+		if p.disabled {
 			continue
 		}
 		for i := range p.binds {

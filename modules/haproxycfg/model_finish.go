@@ -30,7 +30,7 @@ func (t *translation) validate() {
 		}
 		t.warnTimeouts(p)
 		t.warnUnlogged(p)
-		t.warnPages(p)
+		t.validatePage(p)
 	}
 	t.warnUnusedDefaultTLS()
 	t.warnUnusedBindTLS()
@@ -60,7 +60,7 @@ func (t *translation) validateFrontend(p *proxy) {
 	if len(p.binds) == 0 && len(p.skippedBinds) == 0 && !p.invalid {
 		t.warnf(p.Pos, "%s has no 'bind' directive. Please declare it as a backend if this was intended.", p)
 	}
-	if !p.disabled && !t.neverListens(p) {
+	if !p.disabled {
 		for i := range p.binds {
 			t.validateAdminPort(&p.binds[i])
 		}

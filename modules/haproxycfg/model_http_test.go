@@ -67,12 +67,6 @@ func TestHTTPBackend(t *testing.T) {
 	equal(t, "server", at(t, got, "passthrough", "backends", "app", "servers", 1), `{"name": "b", "address": "127.0.0.1:82", "backup": true}`)
 }
 
-// A listener for statistics alone is not opened.
-func TestStatisticsAlone(t *testing.T) {
-	got := apps(t, port80("redirect scheme https")+"listen stats\n\tmode http\n\tbind :8404\n\tstats enable\n\tstats uri /\n")
-	equal(t, "stats", at(t, got, "http", "servers", "stats"), `null`)
-}
-
 func TestWebMistakes(t *testing.T) {
 	for lines, want := range map[string]string{
 		"redirect scheme https code 200":                     "unsupported HTTP code '200'",

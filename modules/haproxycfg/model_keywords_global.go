@@ -5,6 +5,7 @@ package haproxycfg
 import (
 	"errors"
 	"slices"
+	"strings"
 )
 
 const (
@@ -59,13 +60,14 @@ var globalKeywords = newTable([]keyword{
 		strict-limits zero-warning insecure-setuid-wanted no-memory-trimming
 	`), in: inGlobal, grade: ignored, args: noArgs, note: noteProcess},
 	{name: "master-worker|set-dumpable", in: inGlobal, grade: ignored, args: atMost(1), note: noteProcess},
-	{name: "node|localpeer", in: inGlobal, grade: ignored, args: oneArg, note: noteProcess},
+	{name: "node", in: inGlobal, grade: differs, args: oneArg, do: func(t *translation, _ *proxy, s statement) { t.node = s.args[0] }, note: noteOfPage},
+	{name: "localpeer", in: inGlobal, grade: ignored, args: oneArg, note: noteProcess},
 	{name: "nbthread", in: inGlobal, grade: ignored, args: number(1, 4096), note: noteProcess},
 	{name: anyOf(`
 		thread-groups thread-group thread-hard-limit cpu-map cpu-set cpu-policy numa-cpu-mapping
 		cluster-secret anonkey mworker-max-reloads ulimit-n fd-hard-limit
 	`), in: inGlobal, grade: ignored, note: noteProcess},
-	{name: "description", in: inGlobal, grade: ignored, note: "it is a comment"},
+	{name: "description", in: inGlobal, grade: differs, do: func(t *translation, _ *proxy, s statement) { t.description = strings.Join(s.args, " ") }, note: noteOfPage},
 	{name: "external-check", in: inGlobal, grade: supported, args: permitArgs, do: permitExternal},
 	{name: "insecure-fork-wanted", in: inGlobal, grade: ignored, note: "external checks run without it"},
 	{name: anyOf(`

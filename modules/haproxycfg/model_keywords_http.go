@@ -46,20 +46,15 @@ var httpKeywords = []keyword{
 	{name: "option checkcache", in: inBackends, grade: httpOnly, http: refused, note: "responses that could be cached by mistake are not detected"},
 	{name: "option disable-h2-upgrade", in: inProxies, grade: httpOnly, http: ignored, note: "HTTP/2 is not used"},
 	{name: "option h1-case-adjust-bogus-client|option h1-case-adjust-bogus-server", in: inProxies, grade: httpOnly, http: differs, note: "header names are written as in X-Forwarded-For"},
-	{
-		name: "stats enable|" +
-			"stats uri|" +
-			"stats auth|" +
-			"stats refresh|" +
-			"stats realm|" +
-			"stats hide-version|" +
-			"stats show-legends|" +
-			"stats show-node|" +
-			"stats show-desc|" +
-			"stats show-modules|" +
-			"stats scope",
-		in: inProxies, grade: pending, ownMessage: true, do: statsPage, note: pageNotServed,
-	},
-	{name: "stats admin", in: inSections, grade: pending, ownMessage: true, do: statsAdmin, note: pageNotServed},
-	{name: "stats http-request", in: inSections, grade: pending, ownMessage: true, args: someArgs, do: statsPage, note: pageNotServed},
+	{name: "stats enable|stats show-legends|stats show-modules", in: inProxies, grade: supported, do: statsOption(func(*statsPage, []string) {})},
+	{name: "stats uri", in: inProxies, grade: supported, args: someArgs, do: statsURI},
+	{name: "stats refresh", in: inProxies, grade: supported, args: someArgs, do: statsRefresh},
+	{name: "stats auth", in: inProxies, grade: supported, args: someArgs, do: statsAuth},
+	{name: "stats realm", in: inProxies, grade: supported, args: someArgs, do: statsOption(func(page *statsPage, args []string) { page.realm = args[0] })},
+	{name: "stats hide-version", in: inProxies, grade: supported, do: statsOption(func(page *statsPage, _ []string) { page.hideVersion = true })},
+	{name: "stats show-node", in: inProxies, grade: supported, do: statsNode},
+	{name: "stats show-desc", in: inProxies, grade: supported, do: statsDescription},
+	{name: "stats scope", in: inProxies, grade: supported, args: someArgs, do: statsScope},
+	{name: "stats admin", in: inSections, grade: differs, do: statsAdmin, note: noteStatsAdmin},
+	{name: "stats http-request", in: inSections, grade: differs, do: statsHTTPRequest, note: noteStatsRules},
 }

@@ -131,7 +131,7 @@ var loggingKeywords = []keyword{
 	{name: "option logasap", in: inFrontends, grade: differs, args: noArgs, do: logOption(func(l *logging) *bool { return &l.asap }), note: noteNotInAccessLog},
 	{name: "option log-separate-errors", in: inFrontends, grade: differs, args: noArgs, do: logOption(func(l *logging) *bool { return &l.separate }), note: noteNotInAccessLog},
 	{name: "option contstats", in: inFrontends, grade: ignored, args: noArgs, note: "counts are always current"},
-	{name: "option socket-stats", in: inFrontends, grade: pending, args: noArgs, note: noteNoStatistics},
+	{name: "option socket-stats", in: inFrontends, grade: ignored, args: noArgs, note: "listeners are counted anyway, and shown where 'show stat' names their type"},
 	{name: "log-tag", in: inProxies, grade: supported, args: logTag, do: setLogTag},
 	{name: "unique-id-format", in: inProxies, grade: differs, args: oneArg, do: setUniqueID, note: noteUniqueID},
 	{name: "unique-id-header", in: inProxies, grade: httpOnly, http: refused, args: someArgs, note: "requests are not numbered"},

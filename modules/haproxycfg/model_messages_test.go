@@ -101,7 +101,7 @@ func TestUntranslatedSectionWarnings(t *testing.T) {
 	for section, want := range map[string]string{
 		"log-forward syslog\n\tbind 127.0.0.1:1514": "differs from HAProxy: 'log-forward syslog': syslog is neither received nor forwarded",
 		"program helper\n\tcommand sleep 1":         "differs from HAProxy: 'program helper': no other program is started",
-		"userlist admins":                           "ignored, without any effect on the traffic: 'userlist admins': it is for mode http",
+		"cache small\n\ttotal-max-size 4":           "ignored, without any effect on the traffic: 'cache small': it is for mode http",
 	} {
 		if diff := cmp.Diff([]string{want}, messages(t, frontend("default_backend b")+section+"\n")); diff != "" {
 			t.Errorf("%s: -want +got\n%s", section, diff)

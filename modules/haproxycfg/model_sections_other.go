@@ -21,7 +21,7 @@ var untranslated = map[string]sectionKind{
 	"peers":       {ignored, noteNoExchange},
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and renewed while in use"},
 	"mailers":     {ignored, "there are no mail alerts"},
-	"userlist":    {ignored, "it is for mode http"},
+	"userlist":    {supported, "hashes of passwords are those of crypt(3) by SHA-256, SHA-512 and bcrypt"},
 	"ring":        {supported, "one without a server keeps nothing for `show events`; `timeout` and the options of servers other than log-proto have no effect"},
 	"log-forward": {differs, "syslog is neither received nor forwarded"},
 	"log-profile": {differs, noteLogProfile},
@@ -47,13 +47,14 @@ func (t *translation) readOther(s haproxyfile.Section) {
 	if k.grade != supported {
 		t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
 	}
-	if s.Kind == "ring" {
+	switch s.Kind {
+	case "ring":
 		t.readRing(s)
-	}
-	if s.Kind == "peers" {
+	case "peers":
 		t.readPeers(s)
-	}
-	if s.Kind == "resolvers" {
+	case "userlist":
+		t.readUserlist(s)
+	case "resolvers":
 		t.resolvers[s.Args[0]] = true
 		t.validateResolvers(s.Lines)
 	}

@@ -40,7 +40,7 @@ type settings struct {
 	inspect       time.Duration
 	lines         []haproxyfile.Line // with those of defaults, for skipped sections
 	monitorURI    string
-	statistics    *builtinPage
+	statistics    *statsPage
 	uniqueID      uniqueID
 	targets       []*logTarget // log
 	tag           string       // log-tag

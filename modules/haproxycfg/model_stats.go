@@ -3,98 +3,110 @@
 package haproxycfg
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 const (
-	noteNoStatistics = "there is no statistics page yet"
-	pageNotServed    = "no page is served: a warning names the addresses, and a section that does nothing else does not listen"
-	defaultPage      = "/haproxy?stats" // HAProxy's default for 'stats uri'
+	defaultPage  = "/haproxy?stats"     // HAProxy's default for 'stats uri'
+	defaultRealm = "HAProxy Statistics" // and for 'stats realm'
+
+	noteOfPage     = "it is for the pages of 'stats' alone"
+	noteStatsAdmin = "changes need a token of the page, so that scripts that send HAProxy's forms are refused: use the socket or the admin endpoint"
+	noteStatsRules = "http_auth and http_auth_group are available as the only ACL of the conditions of auth and of stats admin"
 )
 
-// builtinPage is the page with statistics that HAProxy serves itself. It is not available here.
-type builtinPage struct {
-	notice         // its lines, for the message
-	keyword string // the most specific of their keywords
-	uri     string
-	by      *proxy // the section with the lines; a defaults section's page is inherited
-	warned  bool
+// statsPage is the page with statistics of a section: its "stats" lines.
+type statsPage struct {
+	haproxyfile.Pos // of the first line
+	by              *proxy
+
+	uri               string
+	refresh           time.Duration
+	hideVersion       bool
+	node, description string
+	scope             []string
+
+	realm string
+	users []account // of stats auth
+	rules []*statsRule
+	admin []*statsRule // conditions
 }
 
-// addPage adds a line to the page of a section.
-func (p *proxy) addPage(s statement) *builtinPage {
-	page := p.statistics
-	if page == nil || page.by != p {
-		page = &builtinPage{keyword: s.keyword, uri: defaultPage, by: p}
-		p.statistics = page
+// account is a name with the hash of its password.
+type account struct{ name, hash string }
+
+// pageOf returns the page of a section, for a line of it. One of a defaults section is not
+// continued by a section that has lines of its own.
+func (p *proxy) pageOf(s statement) *statsPage {
+	if p.statistics == nil || p.statistics.by != p {
+		p.statistics = &statsPage{Pos: s.Pos, by: p, uri: defaultPage}
 	}
-	if s.keyword == "stats enable" {
-		page.keyword = s.keyword
-	}
-	page.lines = append(page.lines, s.Pos)
-	return page
+	return p.statistics
 }
 
-// statsPage reads a "stats" line of a section. Any of them turns the page on.
-func statsPage(t *translation, p *proxy, s statement) {
-	page := p.addPage(s)
-	if s.keyword == "stats uri" && s.arg(0) != "" {
-		page.uri = s.arg(0)
-	}
+// statsOption returns the function of a keyword that changes the page. Any of them turns it on.
+func statsOption(do func(page *statsPage, args []string)) func(*translation, *proxy, statement) {
+	return func(_ *translation, p *proxy, s statement) { do(p.pageOf(s), s.args) }
 }
 
-// statsAdmin validates the condition of "stats admin", as HAProxy does.
-func statsAdmin(t *translation, p *proxy, s statement) {
-	statsPage(t, p, s)
-	if !haproxyfile.BeginsCondition(s.arg(0)) {
-		t.errorf(s.Pos, "'stats admin' requires either 'if' or 'unless' followed by a condition, in %s", p)
+// statsURI reads "stats uri PREFIX".
+func statsURI(t *translation, p *proxy, s statement) {
+	page := p.pageOf(s)
+	if !strings.HasPrefix(s.args[0], "/") {
+		t.errorf(s.Pos, "'stats uri %s' in %s: expected a path that begins with a slash", s.args[0], p)
 		return
 	}
-	plain := *p // it may use more than a redirect may
-	plain.mode = "tcp"
-	if _, err := t.condition(&plain, s, s.args); err != nil {
-		t.errorf(s.Pos, "error detected while parsing a 'stats admin' rule : %v, in %s", err, p)
+	page.uri = s.args[0]
+}
+
+// statsRefresh reads "stats refresh TIME". A bare number is in seconds.
+func statsRefresh(t *translation, p *proxy, s statement) {
+	d, err := haproxyfile.ParseTime(s.args[0], time.Second)
+	if err != nil {
+		t.errorf(s.Pos, "'stats refresh' in %s: %v", p, err)
+		return
 	}
+	p.pageOf(s).refresh = d
 }
 
-// parseExporter reads "http-request use-service prometheus-exporter".
-func parseExporter(t *translation, l *ruleLine) error {
-	l.Action, l.Service = "use_service", json.RawMessage(`{"handler":"metrics"}`)
-	t.exporter = true
-	return l.expectWords(0, "nothing but a condition")
-}
-
-// neverListens reports whether a section serves only pages that are not available here. It does not
-// listen then.
-func (t *translation) neverListens(p *proxy) bool {
-	return p.isHTTP() && p.isFrontend() && p.statistics != nil && !t.servesRequests(p)
-}
-
-// warnPages warns of a page that is not served.
-func (t *translation) warnPages(p *proxy) {
-	page := p.statistics
+// statsAuth reads "stats auth USER:PASSWORD". The password may be missing.
+func statsAuth(t *translation, p *proxy, s statement) {
+	page := p.pageOf(s)
+	name, password, _ := strings.Cut(s.args[0], ":")
 	switch {
-	case p.disabled || page == nil:
-		return
-	case !p.isHTTP():
-		t.warnf(page.lines[0], "'stats' statement ignored for %s as it requires HTTP mode", p)
-		return
-	}
-	at, where, then := page.lines[0], t.pageAddress(p, page), t.insteadOfPage(p)
-	switch {
-	case page.by == p:
-	case t.neverListens(p):
-		at, then = p.Pos, then+" for "+p.quotedName()
-	case page.warned:
-		return
+	case name == "":
+		t.errorf(s.Pos, "'stats auth' in %s has no user: expected USER:PASSWORD", p)
+	case slices.ContainsFunc(page.users, func(a account) bool { return a.name == name }):
+		t.warnf(s.Pos, "uri auth: ignoring duplicated user '%s'.", name)
 	default:
-		page.warned = true
-		where, then = "at "+page.uri+" in the sections that inherit it", "a request for it is treated as any other"
+		page.users = append(page.users, account{name, hashOf(name, password)})
 	}
-	t.warnf(at, "'%s' in %s is not implemented yet: no page is served %s, and %s%s", page.keyword, page.by.quotedName(), where, then, page.also())
+}
+
+// statsNode reads "stats show-node [NAME]".
+func statsNode(t *translation, p *proxy, s statement) {
+	p.pageOf(s).node = cmp.Or(s.arg(0), t.node, "{system.hostname}")
+}
+
+// statsDescription reads "stats show-desc [TEXT…]".
+func statsDescription(t *translation, p *proxy, s statement) {
+	text := cmp.Or(strings.Join(s.args, " "), t.description)
+	if text == "" {
+		t.warnf(s.Pos, "'show-desc' requires a parameter or 'desc' to be set in the global section.")
+	}
+	p.pageOf(s).description = text
+}
+
+// statsScope reads "stats scope NAME", where "." is the section itself.
+func statsScope(_ *translation, p *proxy, s statement) {
+	page := p.pageOf(s)
+	page.scope = append(page.scope, s.args[0])
 }
 
 // quotedName returns the section as the file names it, such as "listen 'stats'".
@@ -105,45 +117,28 @@ func (p *proxy) quotedName() string {
 	return p.String()
 }
 
-// pageAddress returns the addresses at which HAProxy would serve the page.
-func (t *translation) pageAddress(p *proxy, page *builtinPage) string {
-	var at []string
-	for f := range t.frontendsOf(p) {
-		for i := range f.binds {
-			uri := page.uri
-			if t.neverListens(f) && uri == defaultPage {
-				uri = "" // part of the address
-			}
-			at = append(at, bindText(&f.binds[i])+uri)
-		}
-	}
-	if len(at) == 0 {
-		return "for it"
-	}
-	return "at " + strings.Join(at, ", ")
-}
-
 // bindText returns an address as in a bind line.
 func bindText(b *bind) string {
 	return strings.TrimPrefix(b.Address.String(), "*")
 }
 
-// insteadOfPage describes what requests for the page get instead.
-func (t *translation) insteadOfPage(p *proxy) string {
-	switch {
-	case t.neverListens(p) && len(p.binds) == 1:
-		return "nothing listens there"
-	case t.neverListens(p):
-		return "nothing listens on its addresses"
-	case t.servesRequests(p):
-		return "a request for it is treated as any other"
-	default:
-		return "a request for it is answered with 503"
-	}
+// parseExporter reads "http-request use-service prometheus-exporter".
+func parseExporter(t *translation, l *ruleLine) error {
+	l.Action, l.Service = "use_service", json.RawMessage(`{"handler":"metrics"}`)
+	t.exporter = true
+	return l.expectWords(0, "nothing but a condition")
 }
 
-// servesRequests reports whether a frontend does anything other than answer 503.
-func (t *translation) servesRequests(p *proxy) bool {
-	b := t.backends[t.defaultBackendOf(p)]
-	return len(p.httpRules.request)+len(p.httpRules.redirects)+len(p.useBackend) > 0 || b != nil && (b != p || len(p.servers) > 0)
+// validatePage reports a page that a section cannot have.
+func (t *translation) validatePage(p *proxy) {
+	page := p.statistics
+	switch {
+	case p.disabled || page == nil:
+	case !p.isHTTP():
+		t.warnf(page.Pos, "'stats' statement ignored for %s as it requires HTTP mode", p)
+	case len(page.rules) > 0 && (page.realm != "" || len(page.users) > 0):
+		t.errorf(page.Pos, "%s: stats 'auth'/'realm' and 'http-request' can't be used at the same time.", p)
+	default:
+		t.validateStatsRules(p, page)
+	}
 }

@@ -32,7 +32,8 @@ type Handler struct {
 	// Request are the rules for requests, in order. It is HAProxy's http-request.
 	Request []*Rule `json:"request,omitempty"`
 
-	// Redirect are rules that run after them, even if one has ended them. It is HAProxy's redirect.
+	// Redirect are rules that run after them, even if one has ended them. It is HAProxy's redirect; a
+	// use_service among them is HAProxy's page with statistics.
 	Redirect []*Rule `json:"redirect,omitempty"`
 
 	// Response are the rules for responses of servers; those of a backend run before those of a
@@ -73,8 +74,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			if r == nil {
 				return fmt.Errorf("passthrough_rules: %s: rule %d: expected an object with an action", list.name, i+1)
 			}
-			if list.name != "request" && r.Action == "use_service" {
-				return fmt.Errorf("passthrough_rules: %s: rule %d: use_service is for rules of request", list.name, i+1)
+			if r.Action == "use_service" && list.name != "request" && list.name != "redirect" {
+				return fmt.Errorf("passthrough_rules: %s: rule %d: use_service is for rules of request and redirect", list.name, i+1)
 			}
 			if err := errors.Join(r.provision(loader), r.loadService(ctx)); err != nil {
 				return fmt.Errorf("passthrough_rules: %s: rule %d %q: %w", list.name, i+1, r.Action, err)
@@ -106,11 +107,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *Transaction, next caddyhttp.Handler) error {
-	for _, rules := range [][]*Rule{h.Request, h.Redirect} {
+	for i, rules := range [][]*Rule{h.Request, h.Redirect} {
 		answer, err := t.run(ruleSet{h.Section, rules})
 		switch {
 		case err != nil:
 			return err
+		case answer != nil && answer.service != nil && i == 1: // without the rules for responses
+			return answer.service.ServeHTTP(w, r, next)
 		case answer != nil && answer.service != nil:
 			return t.serve(w, r, answer.service, next)
 		case answer != nil:
@@ -132,7 +135,7 @@ func (h *Handler) answerError(w http.ResponseWriter, t *Transaction, err error) 
 	if reply == nil && !h.Last {
 		return err
 	}
-	if denied := (*deniedError)(nil); !errors.As(err, &denied) {
+	if denied := (*deniedError)(nil); !errors.As(err, &denied) && status != http.StatusUnauthorized {
 		h.logger.Warn("request failed", zap.Int("status", status), zap.String("client", t.request.RemoteAddr), zap.String("method", t.request.Method), zap.String("target", printable.Text(t.request.RequestURI)), zap.Error(err))
 	}
 	if reply == nil {

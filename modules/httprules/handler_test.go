@@ -124,16 +124,18 @@ func TestResponseRules(t *testing.T) {
 }
 
 // A rule with use_service lets another handler answer. Rules before it come first, those for
-// responses apply to its response.
+// responses apply to its response; but not if it is among the rules of redirect.
 func TestService(t *testing.T) {
 	const config = `{"request": [
 		{"action": "deny", "if": {"any": [[{"any": [{"fetch": "path", "values": ["/denied"]}]}]]}},
 		{"action": "use_service", "service": {"handler": "static_response", "status_code": 202, "body": "served"},
 			"if": {"any": [[{"any": [{"fetch": "path", "values": ["/metrics", "/denied"]}]}]]}},
 		{"action": "set_header", "name": "X-A", "value": "passed"}],
+		"redirect": [{"action": "use_service", "service": {"handler": "static_response", "body": "shown"}, "if": {"any": [[{"any": [{"fetch": "path", "values": ["/page"]}]}]]}}],
 		"response": [{"action": "set_header", "name": "X-R", "value": "r"}],
 		"after_response": [{"action": "set_header", "name": "X-After", "value": "a"}], "last": true}`
 	for path, want := range map[string]string{
+		"/page":    "200 shown  a",
 		"/metrics": "202 served r a",
 		"/denied":  "403 <html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>\n  a",
 		"/other":   "200 GET /other /other a.example passed r a",

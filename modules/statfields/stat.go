@@ -53,6 +53,8 @@ type Query struct {
 	ID int
 	// NoMaint leaves out servers in maintenance, Up those that are not up.
 	NoMaint, Up bool
+	// Shows reports whether to show the section of a name; nil: all.
+	Shows func(name string) bool
 	// Addresses includes addresses and policies, which HAProxy shows from level operator.
 	Addresses bool
 }
@@ -113,7 +115,7 @@ func Stat(q Query) iter.Seq[Row] {
 		values, written := make([]Value, len(StatFields)), 0
 		for i := range all {
 			s := &all[i]
-			if q.Proxy > 0 && s.id != q.Proxy {
+			if q.Proxy > 0 && s.id != q.Proxy || q.Shows != nil && !q.Shows(s.name) {
 				continue
 			}
 			for k, of := range s.sources(q, servers) {

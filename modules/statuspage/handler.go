@@ -50,6 +50,11 @@ type Handler struct {
 	// Default: all.
 	Scope []string `json:"scope,omitempty"`
 
+	// URI is another address that leads to the page: a path, or a path and a query. Whatever begins
+	// with it does so, and may end in the suffixes of HAProxy's formats, such as ;csv. It is HAProxy's
+	// stats uri. Default: none.
+	URI string `json:"uri,omitempty"`
+
 	base string // Path with a slash at the end
 	page *page
 }
@@ -76,7 +81,7 @@ func (h *Handler) Provision(caddy.Context) error {
 	h.base = strings.TrimSuffix(h.Path, "/") + "/"
 	h.page = &page{
 		options: statusview.Options{
-			Title: h.Title, Node: h.Node, Description: h.Description, HideVersion: h.HideVersion, Scope: h.Scope,
+			Title: h.Title, Node: caddy.NewReplacer().ReplaceKnown(h.Node, ""), Description: h.Description, HideVersion: h.HideVersion, Scope: h.Scope,
 		},
 		refresh: time.Duration(h.Refresh),
 	}
@@ -86,7 +91,11 @@ func (h *Handler) Provision(caddy.Context) error {
 // ServeHTTP serves the page.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path, below := strings.CutPrefix(r.URL.Path, h.base)
-	switch {
+	switch rest, led := h.afterURI(r); {
+	case led && isReport(rest):
+		h.page.report(w, r, rest)
+	case led && !below:
+		http.Redirect(w, r, h.base, http.StatusFound)
 	case r.URL.Path+"/" == h.base:
 		target := *r.URL
 		target.Path, target.RawPath, target.Scheme, target.Host = h.base, "", "", ""
@@ -97,6 +106,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	return nil
+}
+
+// afterURI returns the end of a request's path and query after the handler's URI.
+func (h *Handler) afterURI(r *http.Request) (rest string, ok bool) {
+	if h.URI == "" {
+		return "", false
+	}
+	return strings.CutPrefix(r.URL.Path+query(r), h.URI)
 }
 
 // Interface guards

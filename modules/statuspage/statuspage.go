@@ -54,7 +54,11 @@ type page struct {
 // page/page.css.
 func (p *page) serve(w http.ResponseWriter, r *http.Request, path string) {
 	setHeaders(w.Header())
-	switch {
+	switch rest := path + query(r); {
+	case strings.HasPrefix(strings.TrimPrefix(rest, "?"), ";") && isReport(rest):
+		p.report(w, r, rest)
+	case strings.HasPrefix(path, ";"): // ;up, ;norefresh, ;st=DONE and others of HAProxy's page
+		http.Redirect(w, r, "./", http.StatusFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		p.fail(w, r, http.StatusMethodNotAllowed, "This page only shows.")
