@@ -88,6 +88,37 @@ func (t *Table) Lookup(name []byte) (to Target, ok bool) {
 	return b.unpack(), b.ok
 }
 
+// Pattern returns the pattern that wins for the name, which must be in the form that [Normalize]
+// returns, or "".
+func (t *Table) Pattern(name []byte) string {
+	to, ok := t.Lookup(name)
+	if !ok {
+		return ""
+	}
+	for _, k := range []kind{exact, domain} {
+		if t.has(k, name, to.Rule) {
+			return string(k) + string(name)
+		}
+	}
+	if first := bytes.IndexByte(name, '.'); first > 0 && t.has(wildcard, name[first+1:], to.Rule) {
+		return string(wildcard) + string(name[first+1:])
+	}
+	for at, c := range name {
+		for _, k := range []kind{suffix, domain} {
+			if c == '.' && at > 0 && t.has(k, name[at+1:], to.Rule) {
+				return string(k) + string(name[at+1:])
+			}
+		}
+	}
+	return ""
+}
+
+// has reports whether a rule has a pattern.
+func (t *Table) has(k kind, host []byte, rule int) bool {
+	found, ok := (*t.targets(k))[string(host)]
+	return ok && int(found.rule) == rule
+}
+
 // Hides returns the lowest rule with a pattern that matches every name that the given pattern
 // matches: a later rule with that pattern alone could never match. ok is false if there is no such
 // rule, or the pattern is invalid.

@@ -248,3 +248,44 @@ func TestConcurrentLookups(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Pattern returns the pattern that has the target of Lookup, and the name matches it.
+func TestPatternIsTheOneThatWins(t *testing.T) {
+	t.Parallel()
+	label := rapid.SampledFrom([]string{"a", "b", "c"})
+	host := rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(label, 1, 4).Draw(t, "labels"), ".")
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		var all, alone Table
+		targets := make(map[string]Target)
+		kinds := rapid.SampledFrom([]string{"", "*.", ".", "+."})
+		for i := range rapid.IntRange(0, 8).Draw(t, "patterns") {
+			pattern, to := kinds.Draw(t, "kind")+host.Draw(t, "host"), Target{Rule: i / 2, Value: i}
+			if _, twice := targets[pattern]; !twice {
+				targets[pattern] = to
+			}
+			if err := all.Add(pattern, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name := []byte(host.Draw(t, "name"))
+		to, found := all.Lookup(name)
+		pattern := all.Pattern(name)
+		if found != (pattern != "") {
+			t.Fatalf("%s: found %v, pattern %q", name, found, pattern)
+		}
+		if !found {
+			return
+		}
+		if err := alone.Add(pattern, Target{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, matches := alone.Lookup(name); !matches {
+			t.Fatalf("%s does not match %s", name, pattern)
+		}
+		if targets[pattern] != to {
+			t.Fatalf("%s: %v by Lookup, but %s has %v", name, to, pattern, targets[pattern])
+		}
+	})
+}

@@ -140,7 +140,9 @@ func (a *ACL) Match(in *Input) Verdict {
 	if a.expression.eachValue != nil && !s.mayChange {
 		return a.matchEach(in)
 	}
-	switch s = a.expression.convert(in, s); {
+	s = a.expression.convert(in, s)
+	in.Trace.note(s)
+	switch {
 	case s.found && a.matches(s.value):
 		return Pass
 	case s.mayChange && !in.Final:
@@ -154,6 +156,7 @@ func (a *ACL) Match(in *Input) Verdict {
 func (a *ACL) matchProtocols(in *Input) Verdict {
 	for name := range in.Hello.Hello().ALPN() {
 		s := a.expression.convert(in, found(text(name)))
+		in.Trace.note(s)
 		switch {
 		case !s.found:
 			return Fail
@@ -167,7 +170,9 @@ func (a *ACL) matchProtocols(in *Input) Verdict {
 // matchEach compares the values of a header, a cookie or a parameter, one after the other.
 func (a *ACL) matchEach(in *Input) Verdict {
 	for v := range a.expression.eachValue(in) {
-		if s := a.expression.convert(in, found(v)); s.found && a.matches(s.value) {
+		s := a.expression.convert(in, found(v))
+		in.Trace.note(s)
+		if s.found && a.matches(s.value) {
 			return Pass
 		}
 	}

@@ -52,7 +52,7 @@ func lookFor(in *Input, table string, v Value, mode lookupMode, f func(tables.Ro
 	if t == nil {
 		return untracked
 	}
-	return max(absent, entryOf(t, v, mode, f))
+	return max(absent, entryOf(in, t, v, mode, f))
 }
 
 // rowConverter returns a converter that reads a row; without one it is 0.
@@ -67,7 +67,7 @@ func rowConverter(read func(tables.Row) int64) func(string) convertFunc {
 }
 
 // addCounterConverter adds a converter that does something with a counter.
-func addCounterConverter(group map[string]converter, name string, c, rate counter, mode lookupMode, do counterAction) {
+func addCounterConverter(group map[string]converter, name string, c, rate counter, mode lookupMode, action counterAction) {
 	list, position := takes(1, argTable), 0
 	if c.general {
 		list, position = takes(2, argInt, argTable), 1
@@ -79,7 +79,10 @@ func addCounterConverter(group map[string]converter, name string, c, rate counte
 			c, rate, table := c.at(a[0].number), rate.at(a[0].number), a.text(position)
 			return func(in *Input, v Value, _ bool) (Value, bool) {
 				n, ok := int64(0), true
-				is := lookFor(in, table, v, mode, func(row tables.Row) { n, ok = do(c, rate, row) })
+				is := lookFor(in, table, v, mode, func(row tables.Row) { n, ok = action.do(in, c, rate, row) })
+				if is == wouldExist {
+					n = action.onNew()
+				}
 				return Integer(n), ok && is != untracked
 			}, nil
 		},
@@ -98,7 +101,7 @@ func timeConverter(note string, read func(tables.Row, time.Duration) time.Durati
 					return Value{}, false
 				}
 				expire := t.Config().Expire
-				if entryOf(t, v, finds, func(row tables.Row) { of = read(row, expire) }) == present {
+				if entryOf(in, t, v, finds, func(row tables.Row) { of = read(row, expire) }) == present {
 					return Integer(of.Milliseconds()), true
 				}
 				return Integer(a.integer(1, 0)), len(a) > 1

@@ -11,20 +11,51 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
 
-// A counterAction is the action of a fetch or a converter on a counter of a row. ok is false if the
-// row does not store the counter.
-type counterAction func(c, rate counter, row tables.Row) (value int64, ok bool)
+// A counterAction is the action of a fetch or a converter on a counter of a row.
+type counterAction uint8
 
-func readCounter(c, _ counter, row tables.Row) (int64, bool)  { return c.read(row) }
-func clearCounter(c, _ counter, row tables.Row) (int64, bool) { return c.clear(row) }
-func incrementCounter(c, rate counter, row tables.Row) (int64, bool) {
-	return c.increment(rate, row), true
+const (
+	readCounter counterAction = iota
+	clearCounter
+	incrementCounter
+	countConnection // as track does
+)
+
+// do performs the action. ok is false if the row does not store the counter.
+func (a counterAction) do(in *Input, c, rate counter, row tables.Row) (value int64, ok bool) {
+	switch {
+	case a == readCounter:
+		return c.read(row)
+	case in.Trace != nil:
+		return a.try(c, rate, row)
+	case a == clearCounter:
+		return c.clear(row)
+	case a == incrementCounter:
+		return c.increment(rate, row), true
+	default:
+		row.Add(c.data, 0, 1)
+		return c.read(row)
+	}
 }
 
-// countConnection increments the number of connections, as track does.
-func countConnection(c, _ counter, row tables.Row) (int64, bool) {
-	row.Add(c.data, 0, 1)
-	return c.read(row)
+// try returns what do returns, and changes nothing.
+func (a counterAction) try(c, rate counter, row tables.Row) (value int64, ok bool) {
+	value, ok = c.read(row)
+	if a != incrementCounter || ok {
+		return value + a.onNew(), ok
+	}
+	if value, ok = rate.read(row); ok {
+		value++
+	}
+	return value, true
+}
+
+// onNew returns the value of a counter of an entry that the action creates.
+func (a counterAction) onNew() int64 {
+	if a == incrementCounter || a == countConnection {
+		return 1
+	}
+	return 0
 }
 
 // counterFetches returns the fetches of the entries that a connection tracks (sc_) and of the entry
@@ -69,7 +100,7 @@ const ofSource = "of the client's address in a table"
 
 // addCounterFetches adds the fetches of a counter: those of the first three counters that
 // connections have, that of any of them, and that of the client's address.
-func addCounterFetches(all map[string]fetch, name, note string, c, rate counter, mode lookupMode, do counterAction) {
+func addCounterFetches(all map[string]fetch, name, note string, c, rate counter, mode lookupMode, action counterAction) {
 	indexes := 0
 	if c.general {
 		indexes = 1
@@ -77,7 +108,7 @@ func addCounterFetches(all map[string]fetch, name, note string, c, rate counter,
 	changes := mode == creates
 	entry := func(a args) fetchFunc {
 		c := c.at(a.integer(0, 0))
-		return fetchCounter(trackedEntry(a[indexes:], mode), c, rate.at(a.integer(0, 0)), do)
+		return fetchCounter(trackedEntry(a[indexes:], mode), c, rate.at(a.integer(0, 0)), action)
 	}
 	if c.general {
 		all["sc_"+name] = fetch{
@@ -89,7 +120,7 @@ func addCounterFetches(all map[string]fetch, name, note string, c, rate counter,
 			args: takes(2, argInt, argTable), out: typeInt, note: note + ", by its number, " + ofSource, table: tableAt(1), changes: changes,
 			value: func(a args) (counter, int) { return c.at(a[0].number), 0 },
 			build: func(a args) (fetchFunc, error) {
-				return fetchCounter(entryOfSource(a.text(1), mode), c.at(a.integer(0, 0)), rate.at(a.integer(0, 0)), do), nil
+				return fetchCounter(entryOfSource(a.text(1), mode), c.at(a.integer(0, 0)), rate.at(a.integer(0, 0)), action), nil
 			},
 		}
 		return
@@ -103,7 +134,7 @@ func addCounterFetches(all map[string]fetch, name, note string, c, rate counter,
 		args: takes(1, argTable), out: typeInt, note: note + ", " + ofSource, table: tableAt(0), changes: changes,
 		value: func(args) (counter, int) { return c, 0 },
 		build: func(a args) (fetchFunc, error) {
-			return fetchCounter(entryOfSource(a.text(0), mode), c, rate, do), nil
+			return fetchCounter(entryOfSource(a.text(0), mode), c, rate, action), nil
 		},
 	}
 	for k := range shortCounters {
@@ -145,10 +176,17 @@ func tableAt(position int) func(args) (string, bool) {
 }
 
 // fetchCounter returns a fetch that does something with a counter of an entry.
-func fetchCounter(find lookup, c, rate counter, do counterAction) fetchFunc {
+func fetchCounter(find lookup, c, rate counter, action counterAction) fetchFunc {
 	return func(in *Input) result {
 		value, ok := int64(0), true
-		if find(in, func(row tables.Row) { value, ok = do(c, rate, row) }) == untracked || !ok {
+		switch find(in, func(row tables.Row) { value, ok = action.do(in, c, rate, row) }) {
+		case untracked:
+			return noValue
+		case wouldExist:
+			value = action.onNew()
+		case absent, present:
+		}
+		if !ok {
 			return noValue
 		}
 		return found(Integer(value))

@@ -17,6 +17,7 @@ type presence uint8
 const (
 	untracked presence = iota // there is no key to look for
 	absent                    // the table has no entry of the key
+	wouldExist                // neither, but it would be created
 	present
 )
 
@@ -55,7 +56,7 @@ func trackedEntry(a args, mode lookupMode) lookup {
 		if !t.View(key, f) {
 			return absent
 		}
-		if mode == creates {
+		if mode == creates && in.Trace == nil {
 			t.Update(key, func(tables.Row) {}) // as in HAProxy, which only changes entries that exist
 		}
 		return present
@@ -69,16 +70,22 @@ func entryOfSource(name string, mode lookupMode) lookup {
 		if !source.found || t == nil {
 			return untracked
 		}
-		return entryOf(t, source.value, mode, f)
+		return entryOf(in, t, source.value, mode, f)
 	}
 }
 
 // entryOf finds, or creates, the entry of a value.
-func entryOf(t *tables.Table, v Value, mode lookupMode, f func(tables.Row)) presence {
+func entryOf(in *Input, t *tables.Table, v Value, mode lookupMode, f func(tables.Row)) presence {
 	key, ok := v.Key(t.Config())
 	switch {
 	case !ok:
 		return untracked
+	case in.Trace != nil && t.View(key, f):
+		return present
+	case in.Trace != nil && mode == creates:
+		return wouldExist
+	case in.Trace != nil:
+		return absent
 	case mode == creates && t.Update(key, f):
 		return present
 	case mode == creates: // it is full

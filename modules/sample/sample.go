@@ -60,6 +60,10 @@ type Input struct {
 	State State
 	// Tables has the stick tables and the entries that the connection tracks. nil: no tables exist.
 	Tables Tables
+	// Trace records how criteria compare, for connections that are only imagined. With it, nothing
+	// but variables changes: a counter that would be incremented has the value that it would have
+	// then. nil: nothing is recorded.
+	Trace *Trace
 }
 
 // Needs is the set of data that an expression requires. It has no value while one of them is

@@ -123,13 +123,19 @@ func TestCounters(t *testing.T) {
 		"src,table_expire(other)": "0", "src,table_inc_gpc0(own)": "5", "src,table_clr_gpc0(own)": "4", "str(192.0.2.9),table_inc_gpc(2,other)": "1",
 		"src,table_server_id(own)": "0", "str(192.0.2.9),table_server_id(own)": "0", "src,table_server_id(other)": "-",
 	} {
-		v, verdict := mustExpression(t, new(Loader), text).Eval(counted(t))
-		got := v.String()
-		if verdict != Pass {
-			got = "-"
+		e, in := mustExpression(t, new(Loader), text), counted(t)
+		eval := func() string {
+			v, verdict := e.Eval(in)
+			if verdict != Pass {
+				return "-"
+			}
+			return v.String()
 		}
-		if got != want {
-			t.Errorf("%s: %s, want %s", text, got, want)
+		in.Trace = new(Trace)
+		traced := [2]string{eval(), eval()}
+		in.Trace = nil
+		if got := eval(); got != want || traced != [2]string{want, want} {
+			t.Errorf("%s: with a trace %s, then %s, want %s", text, traced, got, want)
 		}
 	}
 }

@@ -55,8 +55,12 @@ func (t *Term) ACLs() []*ACL { return t.acls }
 // Match returns the best verdict of the criteria, negated with Not.
 func (t *Term) Match(in *Input) Verdict {
 	best := Fail
-	for _, acl := range t.acls {
-		if best = max(best, acl.Match(in)); best == Pass {
+	for i, acl := range t.acls {
+		verdict := acl.Match(in)
+		if in.Trace != nil {
+			in.Trace.done(&t.Any[i], verdict)
+		}
+		if best = max(best, verdict); best == Pass {
 			break
 		}
 	}

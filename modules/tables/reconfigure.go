@@ -94,6 +94,11 @@ func (l *layout) copyEntry(to []byte, from *layout, entry []byte) {
 	}
 	b, _ := from.canonical(from.key(entry))
 	l.setKey(to, b)
+	l.copyValues(to, from, entry)
+}
+
+// copyValues writes the values of an entry of another layout in this one.
+func (l *layout) copyValues(to []byte, from *layout, entry []byte) {
 	for d, f := range l.fields {
 		if old := from.fields[d]; f.size > 0 && f.size == old.size && f.period == old.period {
 			n := f.size * min(f.count, old.count)
