@@ -85,6 +85,9 @@ func (p *First) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	return nil
 }
 
+// Predicts reports true: the order of the servers decides.
+func (p *First) Predicts(*pool.Request) bool { return true }
+
 // UnmarshalCaddyfile parses the policy, which has no options. Syntax:
 //
 //	balance first
@@ -100,4 +103,5 @@ var (
 	_ pool.Policy           = (*First)(nil)
 	_ pool.Rebuilder        = (*First)(nil)
 	_ pool.LoadTracker      = (*First)(nil)
+	_ pool.Predictable      = (*First)(nil)
 )

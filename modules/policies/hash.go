@@ -204,4 +204,5 @@ var (
 	_ pool.Rebuilder        = (*Hash)(nil)
 	_ pool.Hasher           = (*Hash)(nil)
 	_ pool.Sticky           = (*Hash)(nil)
+	_ pool.Predictable      = (*Hash)(nil)
 )

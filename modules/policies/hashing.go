@@ -115,6 +115,12 @@ func (h *Hashing) Rebuild(v pool.View) {
 // Sticky reports true: a key always has the same server.
 func (h *Hashing) Sticky() bool { return true }
 
+// Predicts reports whether the request has a hash: others have their turn.
+func (h *Hashing) Predicts(r *pool.Request) bool {
+	_, hashed := r.Hash()
+	return hashed
+}
+
 // finish applies the step that all hash functions share.
 func (h *Hashing) finish(hash uint32) uint32 {
 	if h.HashType.Avalanche {

@@ -125,6 +125,12 @@ func (p *Maglev) Adopt(old pool.Policy) {
 // Sticky reports true: a key always has the same server.
 func (p *Maglev) Sticky() bool { return true }
 
+// Predicts reports whether the request has a hash: others have their turn.
+func (p *Maglev) Predicts(r *pool.Request) bool {
+	_, hashed := r.Hash()
+	return hashed
+}
+
 // NeedsRequest reports whether the key depends on bytes that the client sends.
 func (p *Maglev) NeedsRequest() bool { return p.keys.NeedsRequest() }
 
@@ -218,4 +224,5 @@ var (
 	_ pool.StateAdopter     = (*Maglev)(nil)
 	_ pool.Hasher           = (*Maglev)(nil)
 	_ pool.Sticky           = (*Maglev)(nil)
+	_ pool.Predictable      = (*Maglev)(nil)
 )

@@ -60,4 +60,5 @@ var (
 	_ pool.Rebuilder        = (*Source)(nil)
 	_ pool.Hasher           = (*Source)(nil)
 	_ pool.Sticky           = (*Source)(nil)
+	_ pool.Predictable      = (*Source)(nil)
 )
