@@ -157,6 +157,9 @@ func (b *Backend) Provision(ctx caddy.Context, name string) error {
 // Name returns the name under which the backend was provisioned.
 func (b *Backend) Name() string { return b.name }
 
+// Policy returns the name of the policy.
+func (b *Backend) Policy() string { return b.policy }
+
 // Traffic returns where to count the connections of the backend, when they end.
 func (b *Backend) Traffic() *tally.Split[pool.BackendTraffic] { return b.pool.Traffic() }
 

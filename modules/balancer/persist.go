@@ -57,6 +57,9 @@ func (b *Backend) provisionPersistRules(ctx caddy.Context) error {
 func (b *Backend) ForcesPersistence(v *rules.View) (bool, error) {
 	for i, r := range b.PersistRules {
 		verdict, err := r.condition.Match(v)
+		if v.Observe != nil {
+			v.Observe(rules.Step{List: "persist_rules", Number: i + 1, Rule: r.Action + "_persist", Origin: b.Origin.Of("persist_rule", i), Condition: &r.condition, Verdict: verdict, Err: err})
+		}
 		if err != nil {
 			return false, fmt.Errorf("persist_rules %d: %w", i+1, err)
 		}

@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -97,6 +98,12 @@ func (b *Backend) ServerNames() (names []string) {
 func (b *Backend) Assigned(v *rules.View, forced bool) (server string, err error) {
 	for i, u := range b.UseServer {
 		verdict, err := u.condition.Match(v)
+		if v.Observe != nil {
+			v.Observe(rules.Step{
+				List: "use_server", Number: i + 1, Rule: "use_server " + cmp.Or(u.Server, u.ServerFormat), Origin: b.Origin.Of("use_server", i),
+				Condition: &u.condition, Verdict: verdict, Err: err, Note: b.noteOn(u, v, verdict, forced),
+			})
+		}
 		if err != nil {
 			return "", fmt.Errorf("use_server %d: %w", i+1, err)
 		}
@@ -112,6 +119,21 @@ func (b *Backend) Assigned(v *rules.View, forced bool) (server string, err error
 		}
 	}
 	return "", nil
+}
+
+// noteOn says why a rule that matches decides nothing.
+func (b *Backend) noteOn(u *UseServer, v *rules.View, verdict sample.Verdict, forced bool) string {
+	if verdict != sample.Pass {
+		return ""
+	}
+	switch name := u.name(v); {
+	case !b.pool.Has(name):
+		return fmt.Sprintf("the backend has no server %q: the policy picks one, and later rules are skipped", name)
+	case forced || b.Persist || b.pool.IsUp(name):
+		return ""
+	default:
+		return fmt.Sprintf("the server %s is not up: later rules and the policy decide", name)
+	}
 }
 
 // name returns the name of the rule's server.

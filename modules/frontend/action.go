@@ -93,5 +93,13 @@ type Action struct {
 	Backend *balancer.Backend
 }
 
+// String returns the action as a configuration has it.
+func (a Action) String() string {
+	if a.Verb == UseBackend {
+		return "backend " + a.Backend.Name()
+	}
+	return a.Verb.String()
+}
+
 // Actions holds an action for each Reason. The zero value rejects.
 type Actions [reasonCount]Action

@@ -113,7 +113,9 @@ func (c *connection) noteHello() {
 	c.record.Uninspected = !c.input.read
 	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
 		c.record.SetHello(hello)
-		c.f.countHello(hello)
+		if !c.isTrial() {
+			c.f.countHello(hello)
+		}
 		c.record.HelloSize = hello.Len()
 		c.noteFingerprints()
 	}

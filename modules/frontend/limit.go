@@ -149,7 +149,7 @@ func (c *connection) overLimit(why limits.Reason) *ending {
 // they are within the limit.
 func (c *connection) keepHello(n int) bool {
 	more := int64(n - c.input.kept)
-	if more == 0 {
+	if more == 0 || c.isTrial() {
 		return true
 	}
 	if more > 0 && (c.exceedsLimit(more) || n > smallHello && exceedsProcess(more)) {

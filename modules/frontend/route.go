@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -42,6 +44,9 @@ func (c *connection) route() (*balancer.Backend, *ending) {
 // completes end.
 func (c *connection) refuse(why Reason, end *ending) (*balancer.Backend, *ending) {
 	a := c.f.Actions[why]
+	if c.isTrial() {
+		c.viewState.Observe(rules.Step{List: "on", Rule: fmt.Sprintf("on %s %s", why, a), Verdict: sample.Pass})
+	}
 	switch a.Verb {
 	case UseBackend:
 		return a.Backend, nil

@@ -29,6 +29,10 @@ type Router struct {
 	// are numbered from 1.
 	Names int
 
+	// Place returns the place of a route in the configuration, by its number, or ""; nil: it is not
+	// known.
+	Place func(number int) string
+
 	routes []*Route
 	names  names.Table // value: an index in the route's target
 	others []int       // indexes of the routes not in names, ascending
@@ -92,6 +96,9 @@ func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error
 			break
 		}
 		place, matched, err := r.routes[i].match(v)
+		if v.Observe != nil {
+			r.observe(v, i, matched, err)
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", r.routes[i].label(), err)
 		}
@@ -102,12 +109,18 @@ func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error
 	}
 	if found {
 		route := r.routes[first.Rule]
+		if v.Observe != nil && !slices.Contains(r.others, first.Rule) {
+			r.observe(v, first.Rule, true, nil)
+		}
 		if route.Target.refuses {
 			return nil, route, nil
 		}
 		if b := route.Target.backendFor(first.Value, v); b != nil {
 			return b, nil, nil
 		}
+	}
+	if v.Observe != nil {
+		r.observeDefault(v, found)
 	}
 	return r.Default, nil, nil
 }

@@ -22,7 +22,7 @@ func (c *connection) screen(ruleset *rules.Config) *ending {
 		return nil
 	}
 	end := c.applyRules(ruleset, false)
-	if end != nil && c.f.sessionRate() > 0 {
+	if end != nil && c.f.sessionRate() > 0 && !c.isTrial() {
 		c.f.conns.sessions.Undo() // HAProxy counts only those that the rules let through
 	}
 	if c.viewState.ExpectProxy && c.header == nil {

@@ -33,9 +33,12 @@ func newSplit(weights []int) *weightedSplit {
 }
 
 // nextIndex returns the index of the next backend. It is safe for concurrent use.
-func (s *weightedSplit) nextIndex() int {
+func (s *weightedSplit) nextIndex() int { return s.indexAt(s.counter.Add(1) - 1) }
+
+// indexAt returns the index of the backend of the n-th connection, from 0.
+func (s *weightedSplit) indexAt(n uint64) int {
 	whole := s.cumulative[len(s.cumulative)-1]
-	at := (s.counter.Add(1) - 1) % whole * s.step % whole
+	at := n % whole * s.step % whole
 	return sort.Search(len(s.cumulative), func(i int) bool { return at < s.cumulative[i] })
 }
 

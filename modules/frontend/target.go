@@ -93,6 +93,8 @@ func (t *Target) backendFor(place int, v *rules.View) *balancer.Backend {
 		return t.app.Backends[t.format.String(&v.Input)]
 	case t.template != "":
 		return t.app.Backends[v.Connection().Replacer().ReplaceAll(t.template, "")]
+	case t.split != nil && v.Observe != nil:
+		return t.backends[t.split.indexAt(t.split.counter.Load())]
 	case t.split != nil:
 		return t.backends[t.split.nextIndex()]
 	default:

@@ -21,7 +21,7 @@ func Input(cx *layer4.Connection) sample.Input {
 		in.Header, in.Peer, in.Local = h.Header, h.Peer, h.Local
 	}
 	if s, ok := cx.Context.Value(sharedKey{}).(shared); ok {
-		in.State, in.Tables = s.state, s.tables
+		in.State, in.Tables, in.Trace = s.state, s.tables, s.trace
 	}
 	in.Var = func(name string) (sample.Value, bool) { return Variable(cx, name) }
 	return in
@@ -42,12 +42,19 @@ type sharedKey struct{}
 type shared struct {
 	state  sample.State
 	tables sample.Tables
+	trace  *sample.Trace
 }
 
-// Share makes the state and the stick tables of in part of later inputs: matchers that others
+// Share makes the state, the stick tables and the trace of in part of later inputs: matchers that others
 // contain, such as those of not, see what the rule sees.
 func Share(cx *layer4.Connection, in *sample.Input) {
-	cx.Context = context.WithValue(cx.Context, sharedKey{}, shared{in.State, in.Tables})
+	cx.Context = context.WithValue(cx.Context, sharedKey{}, shared{in.State, in.Tables, in.Trace})
+}
+
+// IsTrial reports whether the connection is only imagined, so that nothing may count it.
+func IsTrial(cx *layer4.Connection) bool {
+	s, ok := cx.Context.Value(sharedKey{}).(shared)
+	return ok && s.trace != nil
 }
 
 // Addresses returns an input with the addresses of a connection alone.

@@ -54,13 +54,16 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 // provisionRouter compiles the rules that pick a backend. With content, they are applied to
 // whatever clients send.
 func (h *Handler) provisionRouter(ctx caddy.Context, fallback *balancer.Backend) error {
-	h.router = &frontend.Router{Logger: ctx.Logger(), Default: fallback, Lenient: h.Content != nil, Names: len(h.names)}
+	h.router = &frontend.Router{Logger: ctx.Logger(), Default: fallback, Lenient: h.Content != nil, Names: len(h.names), Place: h.placeOf}
 	err := addRules(ctx, h.app, h.router, slices.Concat(h.names, h.Rules))
 	if r := (*ruleError)(nil); errors.As(err, &r) && r.rule >= len(h.names) {
 		return h.at("rule", r.rule-len(h.names), err)
 	}
 	return err
 }
+
+// placeOf returns the place of a rule, by its number.
+func (h *Handler) placeOf(rule int) string { return h.Origin.Of("rule", rule-1) }
 
 // config returns the frontend's configuration at run time.
 func (h *Handler) config(actions frontend.Actions) frontend.Config {

@@ -130,6 +130,7 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 	app, ctx := newApp(t, "web", "api")
 	logged := provisioned(t, ctx, app, h)
 	client, server := frontendtest.Connected(t)
+	explained := h.frontend.Explain(probe(server, sent))
 	done := make(chan error, 1)
 	go func() {
 		done <- h.Handle(layer4.WrapConnection(server, nil, zap.NewNop()), nil)
@@ -143,6 +144,7 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 		t.Error(err)
 	}
 	line = onlyLine(t, logged)
+	explainedAs(t, explained, line.ContextMap())
 	await(t, "the frontend to have no connection", func() bool { return counted(sample.ObjectFrontend, "fe_conn", h.Name) == 0 })
 	return got, line, err
 }

@@ -97,6 +97,9 @@ func (m *Matcher) validate() (q limits.Quota, err error) {
 // Match reports whether the client has exceeded the rate. Routes may ask several times about a
 // connection.
 func (m *Matcher) Match(cx *layer4.Connection) (bool, error) {
+	if l4acl.IsTrial(cx) {
+		return m.WouldMatch(l4acl.Addresses(cx.Conn).Source.Addr()), nil
+	}
 	counted, _ := cx.GetVar(variable).(*Counted)
 	if counted == nil {
 		counted = new(Counted)
@@ -144,6 +147,22 @@ func (m *Matcher) count(from netip.Addr) (over bool) {
 		over = n > m.over
 	})
 	return over
+}
+
+// String returns the matcher as a Caddyfile has it.
+func (m *Matcher) String() string {
+	return fmt.Sprintf("rate over %s by %s /%d", m.Over, m.By, m.Prefix)
+}
+
+// WouldMatch reports whether one more connection from an address would exceed the rate. It counts
+// nothing.
+func (m *Matcher) WouldMatch(from netip.Addr) bool {
+	n := int64(0)
+	if from.IsValid() {
+		key := limits.Network(from, m.Prefix).As16()
+		m.table.View(key[:], func(row tables.Row) { n, _ = row.Get(tables.ConnRate, 0) })
+	}
+	return n+1 > m.over && from.IsValid()
 }
 
 // NeedsRequest returns false: only addresses matter.

@@ -44,6 +44,10 @@ type View struct {
 
 	// Priority is set by the actions set_priority_class and set_priority_offset, unless it is nil.
 	Priority *Priority
+
+	// Observe is called with each rule that is tried, for connections that are only imagined. With it
+	// Trace must be set. nil: the connection is real.
+	Observe func(Step)
 }
 
 // Condition decides whether a rule applies: HAProxy's if and unless. The zero value is always true.
@@ -141,16 +145,25 @@ func (s *Set) match(v *View) (sample.Verdict, error) {
 		}
 	}
 	if s.Hello != nil {
-		if verdict := matchHello(s.Hello, &v.Input); verdict != sample.Pass {
+		if verdict := s.matchHello(&v.Input); verdict != sample.Pass {
 			return verdict, nil
 		}
 	}
-	if s.Rate != nil && !s.Rate.MatchOnce(v.Counted, v.Source.Addr()) {
+	if s.Rate != nil && !s.matchRate(v) {
 		return sample.Fail, nil
 	}
 	if len(s.Others) == 0 {
 		return sample.Pass, nil
 	}
+	verdict, err := s.matchOthers(v)
+	if v.Trace != nil {
+		v.Trace.Add(sample.Comparison{Text: s.othersText(), Verdict: verdict})
+	}
+	return verdict, err
+}
+
+// matchOthers runs the matchers that need a connection to read bytes.
+func (s *Set) matchOthers(v *View) (sample.Verdict, error) {
 	matched, err := s.Others.Match(v.Connection())
 	switch {
 	case errors.Is(err, layer4.ErrConsumedAllPrefetchedBytes):
@@ -164,17 +177,30 @@ func (s *Set) match(v *View) (sample.Verdict, error) {
 	}
 }
 
-func matchHello(m *l4clienthello.Matcher, in *sample.Input) sample.Verdict {
+func (s *Set) matchHello(in *sample.Input) (verdict sample.Verdict) {
 	switch {
 	case in.Hello == nil:
-		return sample.Fail
 	case in.Hello.Outcome() == clienthello.Pending:
-		return missing(in)
-	case m.MatchHello(in.Hello):
-		return sample.Pass
-	default:
-		return sample.Fail
+		verdict = missing(in)
+	case s.Hello.MatchHello(in.Hello):
+		verdict = sample.Pass
 	}
+	if in.Trace != nil {
+		in.Trace.Add(sample.Comparison{Text: s.Hello.String(), Values: s.Hello.Compared(in.Hello), Verdict: verdict})
+	}
+	return verdict
+}
+
+func (s *Set) matchRate(v *View) bool {
+	if v.Trace == nil {
+		return s.Rate.MatchOnce(v.Counted, v.Source.Addr())
+	}
+	c := sample.Comparison{Text: s.Rate.String(), Values: []string{v.Source.Addr().String()}}
+	if s.Rate.WouldMatch(v.Source.Addr()) {
+		c.Verdict = sample.Pass
+	}
+	v.Trace.Add(c)
+	return c.Verdict == sample.Pass
 }
 
 // missing returns the verdict of a matcher that needs more bytes.

@@ -96,6 +96,9 @@ func (c *Config) Decide(v *View) (Action, *Rule, error) {
 		if i+1 != resume {
 			verdict, err = r.condition.Match(v)
 		}
+		if v.Observe != nil {
+			v.Observe(Step{Number: i + 1, Rule: r.text(), Origin: r.Origin, Condition: &r.condition, Verdict: verdict, Err: err})
+		}
 		switch {
 		case err != nil:
 			return Close, r, fmt.Errorf("rule %d: %w", i+1, err)

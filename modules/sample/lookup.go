@@ -15,9 +15,9 @@ type lookup func(in *Input, f func(tables.Row)) presence
 type presence uint8
 
 const (
-	untracked presence = iota // there is no key to look for
-	absent                    // the table has no entry of the key
-	wouldExist                // neither, but it would be created
+	untracked  presence = iota // there is no key to look for
+	absent                     // the table has no entry of the key
+	wouldExist                 // neither, but it would be created
 	present
 )
 

@@ -90,17 +90,22 @@ func (b *Backend) Request(v *rules.View, assigned string, p *Pending, find Finde
 		if err != nil {
 			return "", at(i, err)
 		}
-		if verdict != sample.Pass {
-			continue
+		var key []byte
+		ok, stored := false, ""
+		if verdict == sample.Pass {
+			key, ok = value.Key(t.Config())
 		}
-		key, ok := value.Key(t.Config())
+		if ok && r.looks() {
+			stored = lookUp(v, t, key)
+		}
+		if stored != "" && server == "" {
+			server = find(stored, r.table.byAddress())
+		}
+		if v.Observe != nil {
+			r.observe(v, i, value, verdict, stored)
+		}
 		if !ok {
 			continue
-		}
-		if r.looks() {
-			if stored := lookUp(t, key); stored != "" && server == "" {
-				server = find(stored, r.table.byAddress())
-			}
 		}
 		if r.stores() {
 			p.add(t, key, r.table.byAddress())
@@ -111,9 +116,29 @@ func (b *Backend) Request(v *rules.View, assigned string, p *Pending, find Finde
 }
 
 // lookUp returns the server of an entry, or "", and touches the entry.
-func lookUp(t *tables.Table, key []byte) (server string) {
-	t.Touch(key, func(r tables.Row) { server = r.Server() })
+func lookUp(v *rules.View, t *tables.Table, key []byte) (server string) {
+	read := func(r tables.Row) { server = r.Server() }
+	if v.Trace != nil {
+		t.View(key, read)
+	} else {
+		t.Touch(key, read)
+	}
 	return server
+}
+
+// observe shows what a rule of requests has found.
+func (r *Rule) observe(v *rules.View, i int, key sample.Value, verdict sample.Verdict, stored string) {
+	s := rules.Step{List: "stick", Number: i + 1, Rule: r.Action + " " + r.Key, Condition: &r.condition, Verdict: verdict}
+	switch {
+	case verdict != sample.Pass:
+	case !r.looks():
+		s.Note = fmt.Sprintf("the server is stored for the key %s once it is connected", key)
+	case stored == "":
+		s.Note = fmt.Sprintf("no server is stored for the key %s", key)
+	default:
+		s.Note = fmt.Sprintf("the server %s is stored for the key %s", stored, key)
+	}
+	v.Observe(s)
 }
 
 // Response evaluates the rules of responses. It reports whether one of them waits for more bytes of

@@ -155,7 +155,7 @@ func TestServerSession(t *testing.T) {
 		t.Errorf("%v, %v, %+v", waits, err, p)
 	}
 	p.Store("s1", "")
-	if server := lookUp(b.Rules[0].table.Table(), []byte("session")); server != "s1" || !p.Empty() {
+	if server := lookUp(new(rules.View), b.Rules[0].table.Table(), []byte("session")); server != "s1" || !p.Empty() {
 		t.Errorf("%q, %+v", server, p)
 	}
 }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+	"pgregory.net/rapid"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// probe returns a connection like a real one, whose client sends some bytes.
+func probe(c net.Conn, sent []byte) frontend.Probe {
+	return frontend.Probe{
+		Sent:   sent,
+		Source: c.RemoteAddr().(*net.TCPAddr).AddrPort(), Destination: c.LocalAddr().(*net.TCPAddr).AddrPort(),
+	}
+}
+
+// explainedAs compares an explanation with the log line of a connection that sent the same.
+func explainedAs(t rapid.TB, x *frontend.Explanation, line map[string]any) {
+	t.Helper()
+	if line["backend"] != x.Backend && (line["backend"] != nil || x.Backend != "") {
+		t.Errorf("explained: backend %q, but logged as %v\n%+v", x.Backend, line, x.Steps)
+	}
+	if !x.Ends {
+		if line["termination"] == "PR" {
+			t.Errorf("explained: backend %q, but refused: %v\n%+v", x.Backend, line, x.Steps)
+		}
+		return
+	}
+	if line["end"] != x.End.String() || x.Reason != "" && line["error"] != x.Reason {
+		t.Errorf("explained: %s, %s, but logged as %v\n%+v", x.End, x.Reason, line, x.Steps)
+	}
+}
+
+// newFrontend returns a frontend with a router, and its log.
+func newFrontend(config frontend.Config) (*frontend.Frontend, *observer.ObservedLogs) {
+	core, logged := observer.New(zapcore.DebugLevel)
+	config.Name, config.Logger = "f", zap.New(core)
+	return frontend.New(config), logged
+}
+
+// What is explained is what happens: the same backend, the same failure, whatever the rules.
+func TestExplanationIsWhatHappens(t *testing.T) {
+	samples := allSpecimens(t)
+	dir := t.TempDir()
+	app, ctx := newApp(t, allBackends...)
+	rapid.Check(t, func(rt *rapid.T) {
+		specs := rapid.SliceOfN(rapid.Custom(drawSpec), 1, 8).Draw(rt, "rules")
+		r, err := newRouter(ctx, app, jsonRules(rt, dir, specs), app.Backends["fallback"])
+		if err != nil {
+			rt.Skip(err)
+		}
+		f, logged := newFrontend(frontend.Config{App: app, Router: r, InspectDelay: DefaultInspectDelay})
+		s := rapid.SampledFrom(samples).Draw(rt, "client")
+		client, server := frontendtest.Connected(t)
+		x := f.Explain(probe(server, s.raw))
+		if _, err := client.Write(s.raw); err != nil {
+			rt.Fatal(err)
+		}
+		go func() {
+			f.ServeRouted(layer4.WrapConnection(server, nil, zap.NewNop()))
+			server.Close()
+		}()
+		_, _ = io.ReadAll(client)
+		client.Close()
+		await(t, "the log line", func() bool { return logged.Len() > 0 })
+		explainedAs(rt, x, logged.All()[0].ContextMap())
+		if rule, want, err := firstMatch(specs, &s); err == nil && x.Backend != want {
+			rt.Fatalf("explained: %q, but rule %d names %q", x.Backend, rule+1, want)
+		} else {
+			checkSteps(rt, x, rule, len(specs))
+		}
+	})
+}
+
+// checkSteps checks that the steps name the rule that decides, and those before it: none matches.
+func checkSteps(t *rapid.T, x *frontend.Explanation, decides, rules int) {
+	last := decides
+	if decides < 0 {
+		last = rules - 1
+	}
+	for number := range last + 1 {
+		found := false
+		for _, s := range x.Steps {
+			if s.List != "rule" || s.Number != number+1 {
+				continue
+			}
+			found = true
+			if matches := s.Verdict == sample.Pass || s.Err != nil; matches != (number == decides) {
+				t.Fatalf("rule %d decides, but rule %d: %+v", decides+1, number+1, s)
+			}
+		}
+		if !found {
+			t.Fatalf("rule %d decides, but no step is about rule %d: %+v", decides+1, number+1, x.Steps)
+		}
+	}
+}
+
+// Stories whose clients send all at once are explained as they happen.
+func TestExplanationOfStories(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for _, s := range stories(t) {
+		if len(s.client) > 1 || len(s.client) == 1 && strings.HasPrefix(s.client[0].send, "\x00") || strings.HasPrefix(s.name, "no delay") {
+			continue
+		}
+		told++
+		t.Run(s.name, func(t *testing.T) {
+			content := "null"
+			if s.backend != "" {
+				content = s.backend
+			}
+			app, ctx := frontendtest.App(t, map[string]string{
+				"a": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}]}`,
+				"b": fmt.Sprintf(`{"servers": [{"name": "s", "address": "127.0.0.1:1"}], "content": %s}`, content),
+			})
+			h, err := parseFrontend(s.ours + "\ndefault_backend b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			provisioned(t, ctx, app, h)
+			_, server := frontendtest.Connected(t)
+			var sent []byte
+			if len(s.client) == 1 {
+				sent = []byte(s.client[0].send)
+			}
+			x := h.frontend.Explain(probe(server, sent))
+			got := x.Backend
+			if x.Ends {
+				got = ""
+			}
+			if got != s.greeted || s.outcome != "none" && x.Hello.Outcome.String() != s.outcome {
+				t.Errorf("explained as %+v, want %q and outcome %s", x, s.greeted, s.outcome)
+			}
+			if s.letters == "cR" && x.End != tcplog.ClientTimeoutHello {
+				t.Errorf("explained as %s", x.End)
+			}
+		})
+	}
+	if told < 15 {
+		t.Errorf("only %d stories", told)
+	}
+}
