@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -43,10 +44,10 @@ listen web
     server off "${s1}" disabled
 `
 
-// newReadersRig returns both programs after equal traffic.
-func newReadersRig(t *testing.T) *rig {
+// newReadersRig returns both programs after equal traffic. Each of the sections is one more address.
+func newReadersRig(t *testing.T, config string, sections ...string) *rig {
 	t.Helper()
-	r := newRig(t, readersConfig, map[string]string{"s1": doubling(t)}, "web")
+	r := newRig(t, config, map[string]string{"s1": doubling(t)}, append(sections, "web")...)
 	for p := range r.both {
 		until(t, p.name+": servers checked", func() bool {
 			return p.state(t, "s1") == "UP" && p.state(t, "s2") == "UP" && p.state(t, "down") == "DOWN"
@@ -72,8 +73,14 @@ func TestTelegraf(t *testing.T) {
 		}
 		t.Fatalf("%v\n%s", err, out)
 	}
-	r := newReadersRig(t)
+	r := newReadersRig(t, readersConfig+pagesConfig, pages...)
 	compare(t, r, "the socket", func(p *program) ([]string, error) { return telegraf(reader, p.socket) })
+	for _, from := range []string{"http://%s", "http://%s/;csv"} {
+		compare(t, r, from, func(p *program) ([]string, error) { return telegraf(reader, fmt.Sprintf(from, p.at["open"])) })
+	}
+	compare(t, r, "a page with a password", func(p *program) ([]string, error) {
+		return telegraf(reader, "http://ops:secret@"+p.at["guarded"]+"/haproxy?stats")
+	})
 }
 
 // telegraf returns what Telegraf's input reads from a socket or URL, a line for each field.
@@ -90,6 +97,9 @@ func telegraf(reader, from string) (lines []string, err error) {
 		return nil, err
 	}
 	for _, row := range rows {
+		if row.Tags["pxname"] != "web" { // pages have no row here
+			continue
+		}
 		name := row.Tags["pxname"] + "/" + row.Tags["svname"]
 		lines = append(lines, name+" type "+row.Tags["type"])
 		for field, value := range row.Fields {
@@ -110,12 +120,18 @@ var exporterDiffers = []string{"_rate", "_seconds", "_max_sessions", "chkdown", 
 func TestHAProxyExporter(t *testing.T) {
 	t.Parallel()
 	exporter := programs.Need(t, "prometheus-haproxy-exporter")
-	r := newReadersRig(t)
-	metrics := make(map[*program]string)
-	for p := range r.both {
-		metrics[p] = runExporter(t, exporter, "unix:"+p.socket)
+	r := newReadersRig(t, readersConfig+pagesConfig, pages...)
+	for name, from := range map[string]func(*program) string{
+		"the socket":             func(p *program) string { return "unix:" + p.socket },
+		"a page":                 func(p *program) string { return "http://" + p.at["open"] + "/;csv" },
+		"a page with a password": func(p *program) string { return "http://ops:secret@" + p.at["guarded"] + "/haproxy?stats;csv" },
+	} {
+		metrics := make(map[*program]string)
+		for p := range r.both {
+			metrics[p] = runExporter(t, exporter, from(p))
+		}
+		compare(t, r, name, func(p *program) ([]string, error) { return exported(metrics[p]) })
 	}
-	compare(t, r, "the socket", func(p *program) ([]string, error) { return exported(metrics[p]) })
 }
 
 // runExporter runs the exporter, and returns the URL of its metrics.
@@ -138,7 +154,8 @@ func runExporter(t *testing.T, exporter, from string) (url string) {
 	return url
 }
 
-// exported returns the metrics that must be equal.
+// exported returns the metrics of the section web that must be equal. Pages have metrics in HAProxy
+// alone.
 func exported(url string) (lines []string, err error) {
 	answer, err := http.Get(url)
 	if err != nil {
@@ -149,25 +166,35 @@ func exported(url string) (lines []string, err error) {
 	for line := range strings.Lines(string(text)) {
 		name, _, _ := strings.Cut(line, "{")
 		differs := slices.ContainsFunc(exporterDiffers, func(part string) bool { return strings.Contains(name, part) })
-		if strings.HasPrefix(name, "haproxy_") && (!differs || strings.HasPrefix(line, "haproxy_up ")) {
+		if !differs && strings.Contains(line, `="web"`) || strings.HasPrefix(line, "haproxy_up ") {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
 	return lines, err
 }
 
-// Nagios's check of Debian says the same about both programs.
+// The checks for Nagios that Debian has say the same about both programs.
 func TestNagios(t *testing.T) {
 	t.Parallel()
-	const check = "/usr/lib/nagios/plugins/check_haproxy_stats"
+	const check, checkPage = "/usr/lib/nagios/plugins/check_haproxy_stats", "/usr/lib/nagios/plugins/check_haproxy"
 	programs.Need(t, check)
-	r := newReadersRig(t)
-	for _, args := range []string{"", "--ignore-maint", "--ignore-maint --ignore-regex=down", "--proxy=web -w 1 -c 2"} {
+	programs.Need(t, checkPage)
+	r := newReadersRig(t, readersConfig+pagesConfig, pages...)
+	compare(t, r, "a page", func(p *program) ([]string, error) {
+		return nagios(check, "--proxy=web", "--url=http://"+p.at["open"]+"/;csv")
+	})
+	compare(t, r, "a page with a password", func(p *program) ([]string, error) {
+		return nagios(checkPage, "--username=ops", "--password=secret", "--url=http://"+p.at["guarded"]+"/haproxy?stats;csv")
+	})
+	for _, args := range []string{"--proxy=web", "--proxy=web --ignore-maint", "--proxy=web --ignore-maint --ignore-regex=down", "--proxy=web -w 1 -c 2"} {
 		compare(t, r, args, func(p *program) ([]string, error) {
 			return nagios(check, append(strings.Fields(args), "--socket="+p.socket)...)
 		})
 	}
 }
+
+// took is the time in an answer of a check.
+var took = regexp.MustCompile(`t=[0-9.]+s`)
 
 // nagios returns the answer and the state of a check.
 func nagios(check string, args ...string) ([]string, error) {
@@ -176,7 +203,7 @@ func nagios(check string, args ...string) ([]string, error) {
 	if command.ProcessState == nil {
 		return nil, err
 	}
-	return []string{string(out), fmt.Sprint("status ", command.ProcessState.ExitCode())}, nil
+	return []string{took.ReplaceAllString(string(out), ""), fmt.Sprint("status ", command.ProcessState.ExitCode())}, nil
 }
 
 // compare compares what a reader reads from both programs, until it is equal.

@@ -44,7 +44,7 @@ func TestPageAddress(t *testing.T) {
 	}
 }
 
-// Lines about what is shown become options of the handler.
+// Lines about the content of a page become options of the handler.
 func TestPageOptions(t *testing.T) {
 	for lines, want := range map[string]string{
 		"stats refresh 5": `"refresh": 5000000000`,

@@ -211,7 +211,7 @@ func backendStatus(s *source) Value {
 	if s.backend.Down {
 		status = "DOWN"
 	}
-	if s.Up {
+	if s.Up || s.NoMaint {
 		up := 0
 		for i := range s.backend.Servers {
 			if server := &s.backend.Servers[i]; !server.Down && server.Admin != pool.Maint {
