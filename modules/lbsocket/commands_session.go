@@ -24,6 +24,9 @@ var sessionCommands = []command{
 func showSessions(r *request) error {
 	args, show := r.args, printSession
 	switch word := r.arg(0); {
+	case word == "help":
+		r.print(sessionsUsage)
+		return nil
 	case word == "all":
 		args, show = args[1:], printSessionDetails
 	case word != "" && word[0] >= '0' && word[0] <= '9':
@@ -56,42 +59,80 @@ func showSession(r *request, word string) error {
 
 // Errors in HAProxy's words.
 var (
-	errNotFound   = message("Session not found.")
-	errNoSession  = message("No such session (use 'show sess').")
-	errNeedsID    = message("Session pointer expected (use 'show sess').")
-	errNoBackend  = message("No such backend.")
-	errNoServer   = message("No such server.")
-	errNeedsNames = message("Require 'backend/server'.")
-	errNoProxy    = message("No such proxy.")
-	errNoResolver = message("Can't find that resolvers section")
+	errNotFound    = message("Session not found.")
+	errNoSession   = message("No such session (use 'show sess').")
+	errNeedsID     = message("Session pointer expected (use 'show sess').")
+	errNoBackend   = message("No such backend.")
+	errNoServer    = message("No such server.")
+	errNeedsNames  = message("Require 'backend/server'.")
+	errNeedsServer = message("Missing server name (<backend>/<server>).")
+	errNoProxy     = message("No such proxy.")
+	errNoResolver  = message("Can't find that resolvers section")
 )
+
+// sessionsUsage explains the words of show sess.
+const sessionsUsage = "Usage: show sess [<id> | all | help] [<options>*]\n" +
+	"   <id>          one connection, in detail\n" +
+	"   all           all connections, in detail\n" +
+	"   help          this message\n" +
+	"   older <age>, frontend <fe>, backend <be>, server <be/srv>: only such connections\n"
 
 // sessionFilter returns the filter that words of HAProxy 3 describe.
 func sessionFilter(args []string) (f control.SessionFilter, err error) {
 	for ; len(args) > 0; args = args[2:] {
+		word, value := args[0], ""
 		if len(args) == 1 {
-			return f, fmt.Errorf("%s: expected all, an ID, or one of frontend, backend, server and older with a value", args[0])
+			args = append(args, "")
 		}
-		value := args[1]
-		switch args[0] {
+		switch value = args[1]; word {
 		case "frontend":
-			f.Frontend = value
+			f.Frontend, err = value, exists(control.FrontendOf, value, "Missing frontend name.", "No such frontend.")
 		case "backend":
-			f.Backend = value
+			f.Backend, err = value, exists(control.BackendOf, value, "Missing backend name.", "No such backend.")
 		case "server":
-			var ok bool
-			if f.Backend, f.Server, ok = strings.Cut(value, "/"); !ok {
-				return f, errNeedsNames
-			}
+			f.Backend, f.Server, _ = strings.Cut(value, "/")
+			err = validateServer(value)
 		case "older":
-			if f.OlderThan, err = haproxyfile.ParseTime(value, time.Second); err != nil {
-				return f, fmt.Errorf("older %s: expected an age such as 30s, 5m or 1d", value)
-			}
+			f.OlderThan, err = minimumAge(value)
 		default:
-			return f, fmt.Errorf("%s: expected all, an ID, or one of frontend, backend, server and older with a value", args[0])
+			err = message(fmt.Sprintf("Unsupported option '%s', try 'help' for more info.", word))
+		}
+		if err != nil {
+			return f, err
 		}
 	}
 	return f, nil
+}
+
+// exists returns an error if a name is missing, or nothing has it.
+func exists[T any](find func(string) (T, error), name, missing, unknown string) error {
+	if name == "" {
+		return message(missing)
+	}
+	if _, err := find(name); err != nil {
+		return message(unknown)
+	}
+	return nil
+}
+
+// validateServer returns an error unless a name is that of a server.
+func validateServer(name string) error {
+	if name == "" {
+		return errNeedsServer
+	}
+	_, err := findServer(name)
+	return err
+}
+
+func minimumAge(value string) (time.Duration, error) {
+	if value == "" {
+		return 0, message("Expects a minimum age (in seconds by default).")
+	}
+	age, err := haproxyfile.ParseTime(value, time.Second)
+	if err != nil {
+		return 0, message("Invalid age.")
+	}
+	return age, nil
 }
 
 // printSession writes a connection in a line that begins with the fields of HAProxy that have a

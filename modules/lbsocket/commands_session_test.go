@@ -19,16 +19,20 @@ import (
 // Where nothing is found the answers are those of HAProxy 2.6, unless it ignores an argument.
 func TestSessionAnswers(t *testing.T) {
 	t.Parallel()
-	const expected = ": expected all, an ID, or one of frontend, backend, server and older with a value\n\n"
 	for send, want := range map[string]string{
 		"show sess 0x1":                       "Session not found.\n\n",
 		"show sess 1x":                        "Session not found.\n\n",
 		"show sess all older 1d":              "\n",
-		"show sess frontend none backend b":   "\n",
+		"show sess frontend none backend b":   "No such frontend.\n\n",
+		"show sess backend none":              "No such backend.\n\n",
+		"show sess frontend":                  "Missing frontend name.\n\n",
+		"show sess server":                    "Missing server name (<backend>/<server>).\n\n",
+		"show sess server none/s":             "No such backend.\n\n",
+		"show sess help":                      sessionsUsage + "\n",
 		"show sess server none":               "Require 'backend/server'.\n\n",
-		"show sess older 1x":                  "older 1x: expected an age such as 30s, 5m or 1d\n\n",
-		"show sess older":                     "older" + expected,
-		"show sess oldre 5m":                  "oldre" + expected,
+		"show sess older 1x":                  "Invalid age.\n\n",
+		"show sess older":                     "Expects a minimum age (in seconds by default).\n\n",
+		"show sess oldre 5m":                  "Unsupported option 'oldre', try 'help' for more info.\n\n",
 		"shutdown session":                    "Session pointer expected (use 'show sess').\n\n",
 		"shutdown session x":                  "Session pointer expected (use 'show sess').\n\n",
 		"shutdown session 0x1":                "No such session (use 'show sess').\n\n",

@@ -3,6 +3,7 @@
 package lbsocket
 
 import (
+	"strings"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
@@ -14,9 +15,12 @@ var waitCommands = []command{
 }
 
 // waitUsage explains wait.
-const waitUsage = "Usage: wait {-h|<delay>} [srv-removable|srv-unused <backend>/<server>]\n" +
-	"  <delay> is in milliseconds, or has a unit: us, ms, s, m, h, d.\n" +
-	"  srv-removable ends when del server can remove the server, srv-unused when it has no connections.\n"
+const waitUsage = "Usage: wait {-h|<duration>} [condition [args...]]\n" +
+	"  - '-h' displays this help\n" +
+	"  - <duration> is the longest wait, in milliseconds or with a unit among 'us', 'ms', 's', 'm', 'h', and 'd'.\n" +
+	"  - <condition> ends the wait before; without one it lasts for the duration:\n" +
+	"    - srv-removable <px>/<sv> : 'del server' can remove this server.\n" +
+	"    - srv-unused <px>/<sv> : this server has no connections.\n"
 
 // poll is the time between two looks at a condition.
 const poll = 50 * time.Millisecond
@@ -33,9 +37,17 @@ func wait(r *request) error {
 	if err != nil {
 		return message("Invalid duration.")
 	}
-	if r.arg(1) == "" {
+	switch condition := r.arg(1); {
+	case condition == "":
 		r.pause(d)
 		return nil
+	case condition != "srv-unused" && condition != "srv-removable":
+		r.print(waitUsage)
+		return nil
+	case r.arg(2) == "":
+		return errNeedsServer
+	case !strings.Contains(r.arg(2), "/"):
+		return errNeedsNames
 	}
 	return r.await(d)
 }
@@ -47,20 +59,17 @@ func (r *request) await(d time.Duration) error {
 			return err
 		}
 		t, err := findServer(r.arg(2))
-		if err != nil {
-			return err
-		}
-		holds := t.Sessions+t.Queued == 0
-		switch r.arg(1) {
-		case "srv-unused":
-		case "srv-removable":
-			holds, err = t.removable()
+		holds := false
+		switch {
+		case err != nil:
+		case r.arg(1) == "srv-unused":
+			holds = t.Sessions+t.Queued == 0
 		default:
-			err = message("Unknown condition to wait for.")
+			holds, err = t.removable()
 		}
 		switch {
 		case err != nil:
-			return err
+			return message("Failed. " + err.Error())
 		case holds:
 			r.print("Done.\n")
 			return nil
