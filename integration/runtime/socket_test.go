@@ -62,6 +62,33 @@ func TestSockets(t *testing.T) {
 	}
 }
 
+// A socket that other hosts can reach is a warning; one of loopback is not.
+func TestOpenSocketWarns(t *testing.T) {
+	t.Parallel()
+	const config = "global\n\tstats socket \"${socket}\"\n\tstats socket \"ipv4@${loopback}\"\n\tstats socket \"ipv4@${open}\" level admin\n"
+	dir := t.TempDir()
+	file := filepath.Join(dir, "haproxy.cfg")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(programs.Address(t), ":")
+	start(t, "ours", dir, map[string]string{"open": "0.0.0.0:" + port}, []string{"loopback"}, built.Path(t), "run", "--adapter", "haproxy", "--config", file)
+	var warnings []string
+	until(t, "a warning", func() bool {
+		log, _ := os.ReadFile(filepath.Join(dir, "ours", "output"))
+		warnings = nil
+		for line := range strings.Lines(string(log)) {
+			if strings.Contains(line, "open to other hosts") {
+				warnings = append(warnings, line)
+			}
+		}
+		return len(warnings) > 0
+	})
+	if len(warnings) != 1 || !strings.Contains(warnings[0], `:`+port) || !strings.Contains(warnings[0], `"level":"admin"`) || !strings.Contains(warnings[0], `"level":"warn"`) {
+		t.Errorf("%q", warnings)
+	}
+}
+
 // The commands of HAProxy's management guide for socat work.
 func TestSocat(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,8 @@ import (
 var statCommands = []command{
 	{words: "show backend", help: "list backends in the current running config", run: showBackend},
 	{words: "show info", args: "[json|typed]", help: "report information about the running process", run: showInfo},
+	{words: "show peers", args: "[dict|-] [section]", help: "dump some information about all the peers or this peers section", run: showPeers},
+	{words: "show schema json", help: "report schema used for stats", run: showSchema},
 	{words: "show stat", args: "[json|no-maint|typed|up]*", help: "report counters for each proxy and server", run: showStat},
 }
 
@@ -22,6 +24,23 @@ func showBackend(r *request) error {
 	for _, b := range control.Backends() {
 		r.print(b.Name, "\n")
 	}
+	return nil
+}
+
+// showPeers shows no peers, since stick tables are not exchanged with other processes.
+func showPeers(r *request) error {
+	names := r.args
+	if word := r.arg(0); word == "dict" || word == "-" {
+		names = names[1:]
+	}
+	if len(names) > 0 {
+		return message("No such peers")
+	}
+	return nil
+}
+
+func showSchema(r *request) error {
+	statfields.WriteSchema(r.out)
 	return nil
 }
 

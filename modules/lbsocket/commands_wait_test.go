@@ -39,6 +39,9 @@ func TestWait(t *testing.T) {
 		"wait 1m srv-nope wait/s":           waitUsage + "\n",
 		"wait 1m srv-unused":                "Missing server name (<backend>/<server>).\n\n",
 		"wait 1m srv-unused wait":           "Require 'backend/server'.\n\n",
+		"show peers":                        "\n",
+		"show peers dict":                   "\n",
+		"show peers - p":                    "No such peers\n\n",
 		"wait -h":                           waitUsage + "\n",
 		"user;set server wait/s weight 100": "\nPermission denied\n\n",
 	} {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
@@ -37,6 +39,40 @@ func written(write func(*bufio.Writer, iter.Seq[Row]), rows iter.Seq[Row]) strin
 	write(w, rows)
 	_ = w.Flush()
 	return b.String()
+}
+
+// The schema describes what is written as JSON, and nothing else.
+func TestSchema(t *testing.T) {
+	open(t, "schema", pool.ServerConfig{Name: "s1", Address: "192.0.2.1:443", Weight: 1})
+	parsed := func(text string) any {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	text := func(write func(*bufio.Writer)) string {
+		return written(func(w *bufio.Writer, _ iter.Seq[Row]) { write(w) }, nil)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("schema.json", parsed(text(WriteSchema))); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat, info := written(WriteJSON, Stat(Query{Kinds: All, ID: -1, Addresses: true})), text(WriteInfoJSON)
+	for _, valid := range []string{stat, info} {
+		if err := schema.Validate(parsed(valid)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, invalid := range []string{"{}", "1", strings.Replace(stat, `"pos"`, `"position"`, 1), strings.Replace(info, `"Product"`, `"Thing"`, 1), strings.Replace(stat, `"u32"`, `"str"`, 1)} {
+		if schema.Validate(parsed(invalid)) == nil {
+			t.Errorf("%.100s is valid", invalid)
+		}
+	}
 }
 
 // The CSV has a cell for each name, and the three forms have the same values.

@@ -17,6 +17,7 @@ var reports = []struct {
 	suffix, contentType string
 	write               func(*bufio.Writer, iter.Seq[statfields.Row])
 }{
+	{";json-schema", "application/json", func(w *bufio.Writer, _ iter.Seq[statfields.Row]) { statfields.WriteSchema(w) }},
 	{";json", "application/json", statfields.WriteJSON},
 	{";typed", "text/plain", statfields.WriteTyped},
 	{";csv", "text/plain", statfields.WriteCSV},

@@ -31,6 +31,7 @@ func TestReports(t *testing.T) {
 			"/haproxy/;typed":              typed,
 			"/haproxy?stats;json":          json,
 			"/haproxy?stats;csv;json":      json,
+			"/haproxy?stats;json-schema":   "200 application/json {",
 			"/haproxy?stats":               "302 /haproxy/",
 			"/haproxy?stats;up":            "302 /haproxy/",
 			"/haproxy/;norefresh":          "302 /haproxy/",
