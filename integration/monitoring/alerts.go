@@ -52,6 +52,14 @@ var alerts = []alert{
 		quiet:  []series{{`caddy_passthrough_server_downs_total{instance="a",backend="web",server="s1"}`, "0x5 1x5 2x10"}},
 	},
 	{
+		name: "PassthroughCertificateEnds", value: "(caddy_passthrough_server_certificate_not_after_timestamp_seconds - time()) / 86400", limit: "< 14", wait: "10m", severity: warning,
+		summary: "The certificate of server $backend/$server ends within 14 days.", guide: "certificate-ends",
+		action: "Renew it on the server: caddy passthrough certificates shows its names and its issuer, and all servers that have it. If it is renewed already, the server has not been reloaded since.",
+		labels: []string{`instance="a"`, `backend="web"`, `server="s1"`},
+		fires:  []series{{`caddy_passthrough_server_certificate_not_after_timestamp_seconds{instance="a",backend="web",server="s1"}`, "1200000x30"}, {`caddy_passthrough_server_certificate_not_after_timestamp_seconds{instance="a",backend="web",server="s2"}`, "7776000x30"}},
+		quiet:  []series{{`caddy_passthrough_server_certificate_not_after_timestamp_seconds{instance="a",backend="web",server="s1"}`, "1200000x10 7776000x30"}},
+	},
+	{
 		name: "PassthroughConnectErrors", value: connectErrors, limit: "> 0.05", wait: "5m", severity: critical,
 		summary: "More than 5 % of the connections of backend $backend get no server.", guide: "connect-errors",
 		action: "Select the lines of the log with end connect_failed or connect_timeout: the field server tells which servers, and error tells why. Refused: nothing listens there. No answer: a firewall, or a full backlog of the server.",

@@ -44,7 +44,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("promtool %v: %v\n%s", args, err, out)
 		}
 	}
-	if len(alerts) != 12 {
+	if len(alerts) != 13 {
 		t.Errorf("%d alerts", len(alerts))
 	}
 }

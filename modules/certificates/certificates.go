@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 )
 
-// Limits of the parts of a certificate that are kept: names, certificates of a chain, and bytes of a text.
+// Limits: names of a certificate, certificates of a chain, and bytes of a text.
 const (
 	maxNames = 256
 	maxChain = 8
@@ -58,7 +58,7 @@ func New(c *x509.Certificate) *Certificate {
 func describe(c *x509.Certificate, sum fingerprint) *Certificate {
 	out := &Certificate{
 		Fingerprint: hex.EncodeToString(sum[:]), Subject: text(c.Subject.String()), Issuer: text(c.Issuer.String()),
-		Key: key(c), NotBefore: c.NotBefore, NotAfter: c.NotAfter, Authority: c.IsCA,
+		Key: key(c), NotBefore: bounded(c.NotBefore), NotAfter: bounded(c.NotAfter), Authority: c.IsCA,
 	}
 	if c.SerialNumber != nil {
 		out.Serial = text(c.SerialNumber.Text(16))
@@ -81,6 +81,21 @@ func (c *Certificate) addNames(from *x509.Certificate) {
 		c.Names = append(c.Names, ip.String())
 	}
 	c.MoreNames = all - len(c.Names)
+}
+
+// The first and the last time that JSON and certificates can have. With an offset, a certificate
+// may have others.
+var first, last = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// bounded returns a time in UTC, from first to last.
+func bounded(t time.Time) time.Time {
+	switch t = t.UTC(); {
+	case t.Before(first):
+		return first
+	case t.After(last):
+		return last
+	}
+	return t
 }
 
 // key returns the kind of a certificate's public key.

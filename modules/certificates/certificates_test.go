@@ -12,6 +12,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"net"
@@ -120,6 +121,9 @@ func validate(t testing.TB, c *Certificate) {
 			t.Errorf("text of %d bytes: %.80q", len(s), s)
 		}
 	}
+	if _, err := json.Marshal(c); err != nil {
+		t.Error(err)
+	}
 	if len(c.Names) > maxNames || c.MoreNames < 0 {
 		t.Errorf("%d names and %d more", len(c.Names), c.MoreNames)
 	}
@@ -177,11 +181,46 @@ func TestSeen(t *testing.T) {
 	}
 }
 
-func TestEnds(t *testing.T) {
+func TestValidity(t *testing.T) {
 	t.Parallel()
-	s := &Seen{Chain: []*Certificate{{NotAfter: ended}, {NotAfter: began}, {NotAfter: ended.Add(time.Hour)}}}
-	if got := s.Ends(); !got.Equal(began) {
-		t.Errorf("got %v", got)
+	c := &Certificate{NotBefore: began, NotAfter: ended}
+	for _, test := range []struct {
+		at   time.Time
+		want Validity
+		days int
+	}{
+		{began.Add(-time.Second), NotYetValid, 90},
+		{began, Valid, 90},
+		{ended.Add(-EndsSoon), Valid, 14},
+		{ended.Add(-EndsSoon + time.Second), Ending, 13},
+		{ended, Ending, 0},
+		{ended.Add(time.Second), Ended, -1},
+		{ended.Add(25 * time.Hour), Ended, -2},
+		{ended.AddDate(1000, 0, 0), Ended, -365242},
+	} {
+		if got := c.ValidityAt(test.at); got != test.want {
+			t.Errorf("at %v: got %s, expected %s", test.at, got, test.want)
+		}
+		if got := c.DaysLeft(test.at); got != test.days {
+			t.Errorf("at %v: got %d days, expected %d", test.at, got, test.days)
+		}
+	}
+	if never := (&Certificate{NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}); never.DaysLeft(began) != 2_912_441 {
+		t.Errorf("a certificate that never ends has %d days left", never.DaysLeft(began))
+	}
+}
+
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	far := time.FixedZone("", 12*60*60)
+	for from, want := range map[time.Time]time.Time{
+		time.Date(0, 1, 1, 0, 0, 0, 0, far):                                 first,
+		time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -12*60*60)): last,
+		time.Date(2026, 1, 2, 15, 4, 5, 0, far):                             began,
+	} {
+		if got := bounded(from); got != want {
+			t.Errorf("%v: got %v, expected %v", from, got, want)
+		}
 	}
 }
 

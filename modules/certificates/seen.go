@@ -61,17 +61,6 @@ func NewSeen(sent []*x509.Certificate, state tls.ConnectionState, at time.Time) 
 // Own returns the server's own certificate.
 func (s *Seen) Own() *Certificate { return s.Chain[0] }
 
-// Ends returns when the first certificate of the chain ends.
-func (s *Seen) Ends() time.Time {
-	first := s.Own().NotAfter
-	for _, c := range s.Chain[1:] {
-		if c.NotAfter.Before(first) {
-			first = c.NotAfter
-		}
-	}
-	return first
-}
-
 // SameChain reports whether two handshakes have shown the same certificates. Either may be nil.
 func (s *Seen) SameChain(other *Seen) bool {
 	if s == nil || other == nil {

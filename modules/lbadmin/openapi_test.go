@@ -63,8 +63,9 @@ var operations = map[string]operation{
 		{"limit", "integer", "The highest number to list, the newest ones; 0: all."},
 		{"follow", "boolean", "Follow the events."},
 	}},
-	"GET dns":       {summary: "Shows the resolvers and their host names.", answer: []Resolver{}},
-	"GET overrides": {summary: "Lists the values that were set at run time and differ from the configuration.", answer: []Override{}},
+	"GET certificates": {summary: "Lists the certificates of the servers whose checks use TLS.", answer: Certificates{}},
+	"GET dns":          {summary: "Shows the resolvers and their host names.", answer: []Resolver{}},
+	"GET overrides":    {summary: "Lists the values that were set at run time and differ from the configuration.", answer: []Override{}},
 	"DELETE overrides": {summary: "Returns values to those of the configuration: of a server, a frontend, the process, or all.", answer: Dropped{}, parameters: []parameter{
 		{"backend", "string", "The backend of the server."},
 		{"server", "string", "The server."},

@@ -35,6 +35,7 @@ var routes = slices.Concat([]route{
 	{path: "sessions", query: append([]string{"limit"}, sessionParameters...), methods: map[string]method{"GET": listSessions, "DELETE": endSessions}},
 	{path: "sessions/ID", methods: map[string]method{"GET": showSession, "DELETE": endSession}},
 	{path: "events", query: []string{"since", "limit", "follow"}, methods: map[string]method{"GET": listEvents}},
+	{path: "certificates", methods: map[string]method{"GET": get(newCertificates)}},
 	{path: "dns", methods: map[string]method{"GET": get(newResolvers)}},
 	{path: "overrides", query: overrideParameters, methods: map[string]method{"GET": get(newOverrides), "DELETE": dropOverrides}},
 	{path: "errors", methods: map[string]method{"GET": get(newErrors), "DELETE": clearErrors}},

@@ -29,6 +29,7 @@ func (c *commands) showCommands() []*cobra.Command {
 		c.sessionsCommand(),
 		c.command("top", "Shows the load balancer live in the terminal", 0, 0, c.top),
 		c.command("names", "Lists the server names that clients ask for most", 0, 0, c.names),
+		c.command("certificates", "Lists the certificates of the servers whose checks use TLS", 0, 0, c.certificates),
 		c.mapsCommand("maps", "the maps"),
 		c.mapsCommand("acls", "the files of ACLs"),
 		c.eventsCommand(),

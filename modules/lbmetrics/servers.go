@@ -25,6 +25,7 @@ var (
 	serverChecks           = counter("server_checks_total", "Health checks that have ended, by result.", append(ofServer, "result")...)
 	serverCheckTime        = gauge("server_check_seconds", "Duration of the last health check.", ofServer...)
 	serverCheckStatus      = gauge("server_check_status", "1 for the code of the last health check.", append(ofServer, "code")...)
+	serverCertificateEnds  = gauge("server_certificate_not_after_timestamp_seconds", "When the server's certificate ends, as health checks over TLS saw it last; absent without such checks.", ofServer...)
 	serverDowns            = counter("server_downs_total", "Times that the server went down.", ofServer...)
 	serverDownTime         = counter("server_down_seconds_total", "Time down or in maintenance.", ofServer...)
 	serverLastChange       = gauge("server_last_change_timestamp_seconds", "When the state changed last.", ofServer...)
@@ -85,5 +86,8 @@ func sendChecks(out output, backend string, s *pool.ServerStatus) {
 	if !s.Check.At.IsZero() {
 		send(out, serverCheckTime, s.Check.Took.Seconds(), backend, s.Name)
 		send(out, serverCheckStatus, 1, backend, s.Name, string(s.Check.Code))
+	}
+	if s.Seen != nil {
+		send(out, serverCertificateEnds, s.Seen.Own().NotAfter.Unix(), backend, s.Name)
 	}
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lbcommand
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
+)
+
+func (c *commands) certificates(cmd *cobra.Command, _ []string) error {
+	return show(cmd.Context(), c, "certificates", func(all lbadmin.Certificates) error {
+		t := texttable.Table{Columns: []texttable.Column{
+			{Title: "NAMES"},
+			{Title: "DAYS LEFT", Right: true},
+			{Title: "STATE"},
+			{Title: "ENDS", Rank: 2},
+			{Title: "SERVERS", Rank: 1},
+			{Title: "ISSUER", Rank: 3},
+			{Title: "KEY", Rank: 4},
+		}}
+		for _, k := range all.Certificates {
+			state := certificateState(k)
+			t.Add(cmp.Or(few(k.Names, k.MoreNames), k.CommonName, k.Subject), k.DaysLeft, texttable.Painted(state, certificateColour(k)),
+				k.NotAfter.UTC().Format(time.DateOnly), few(serversOf(k), 0), k.Issuer, k.Key)
+		}
+		return t.Write(texttable.NewScreen(c.out))
+	})
+}
+
+// certificateState returns the validity, and that a check rejects the certificate.
+func certificateState(k lbadmin.Certificate) string {
+	state := strings.ReplaceAll(k.Validity, "_", " ")
+	if isRejected(k) {
+		state += ", rejected"
+	}
+	return state
+}
+
+// isRejected reports whether the verification of any server's certificate fails.
+func isRejected(k lbadmin.Certificate) bool {
+	return slices.ContainsFunc(k.Servers, func(s lbadmin.CertificateServer) bool { return s.Problem != "" })
+}
+
+func certificateColour(k lbadmin.Certificate) texttable.Colour {
+	switch {
+	case isRejected(k), k.DaysLeft < 0:
+		return texttable.Red
+	case k.Validity != "valid":
+		return texttable.Yellow
+	}
+	return texttable.Green
+}
+
+// serversOf returns the servers that have a certificate.
+func serversOf(k lbadmin.Certificate) (all []string) {
+	for _, s := range k.Servers {
+		all = append(all, s.Backend+"/"+s.Server)
+	}
+	return all
+}
+
+// few returns the first of some words, and the number of the further ones.
+func few(words []string, more int) string {
+	const most = 3
+	if len(words) > most {
+		words, more = words[:most], more+len(words)-most
+	}
+	text := strings.Join(words, " ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
