@@ -49,6 +49,7 @@ type Entry struct {
 func Menu() []Entry {
 	return []Entry{
 		{"overview", "Overview", overview},
+		{"certificates", "Certificates", certificatesView},
 	}
 }
 

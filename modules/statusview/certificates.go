@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package statusview
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+)
+
+// Numbers of words in a cell, and in its title.
+const (
+	shownWords  = 3
+	listedWords = 50
+)
+
+var certificateColumns = []Column{
+	{Title: "Names", Words: true, Help: "host names and addresses that the certificate is valid for"},
+	{Title: "Days left"},
+	{Title: "State", Words: true},
+	{Title: "Valid until", Words: true, Rank: 2},
+	{Title: "Servers", Words: true},
+	{Title: "Issuer", Words: true, Rank: 1},
+	{Title: "Chain", Words: true, Help: "certificates that the server sent after its own, and the authority that they lead to", Rank: 4},
+	{Title: "Key", Words: true, Rank: 3},
+}
+
+// certificatesView shows the certificates of servers that checks over TLS have seen.
+func certificatesView(_ Query, o *Options, now time.Time) ([]Panel, error) {
+	t := Table{
+		ID: "certificates", Caption: "Certificates of servers", Columns: slices.Clone(certificateColumns),
+		Empty: "No certificate is known: health checks over TLS (check tls, or check-ssl in a haproxy.cfg) show those of their servers.",
+	}
+	for _, c := range control.Certificates() {
+		c.Servers = slices.DeleteFunc(c.Servers, func(s control.CertificateServer) bool { return !o.Shows(s.Backend) })
+		if len(c.Servers) > 0 {
+			t.Rows = append(t.Rows, certificateRow(&c, now))
+		}
+	}
+	t.Total = len(t.Rows)
+	return []Panel{{ID: "certificates", Title: "Certificates of servers", Note: "As the last health check over TLS saw them; those that end first come first.", Tables: []Table{t}}}, nil
+}
+
+func certificateRow(c *control.Certificate, now time.Time) Row {
+	state, days := certificateState(c, now), Number(c.DaysLeft(now))
+	days.Class = state.Class
+	state.Class = Words + " " + state.Class
+	return Row{Key: c.Fingerprint, Class: days.Class, Cells: []Cell{
+		certificateNames(c.Certificate), days, state, Time(c.NotAfter), certificateServers(c.Servers),
+		{Text: c.Issuer, Class: Words}, certificateChain(&c.Servers[0]),
+		{Text: c.Key, Class: Words, Title: "serial number " + c.Serial + ", SHA-256 " + c.Fingerprint},
+	}}
+}
+
+// certificateNames returns the first names of a certificate, with more of them as title.
+func certificateNames(c *certificates.Certificate) Cell {
+	if len(c.Names) == 0 {
+		return Cell{Text: cmp.Or(c.CommonName, c.Subject, "no name"), Class: Words + " " + Warn, Title: "It has no names that clients accept, only a subject: " + c.Subject}
+	}
+	return Cell{Text: some(c.Names, c.MoreNames, shownWords), Class: Words, Title: some(c.Names, c.MoreNames, listedWords)}
+}
+
+// some returns the first words of a list, and the number of the others, of which more are not in
+// the list.
+func some(words []string, more, most int) string {
+	if len(words) > most {
+		words, more = words[:most], more+len(words)-most
+	}
+	text := strings.Join(words, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// certificateState says whether the certificate is valid, and whether a check rejects it.
+func certificateState(c *control.Certificate, now time.Time) Cell {
+	for _, s := range c.Servers {
+		if s.Problem != "" {
+			return Cell{Text: "rejected: " + s.Problem, Class: Bad, Title: "by the check of " + s.String()}
+		}
+	}
+	switch c.ValidityAt(now) {
+	case certificates.Ended:
+		return Cell{Text: "ended", Class: Bad}
+	case certificates.NotYetValid:
+		return Cell{Text: "not yet valid", Class: Bad, Title: "valid from " + c.NotBefore.Format(time.DateOnly)}
+	case certificates.Ending:
+		return Cell{Text: "ends soon", Class: Warn}
+	case certificates.Valid:
+	}
+	return Cell{Text: "valid", Class: Good, Title: verifications[c.Servers[0].Verification]}
+}
+
+// verifications describe what checks verified.
+var verifications = map[certificates.Verification]string{
+	certificates.Verified:      "chain, name and validity are verified",
+	certificates.VerifiedChain: "the chain is verified, the name is not",
+	certificates.Unverified:    "the check does not verify it",
+}
+
+// certificateServers returns the first servers that have a certificate, with more of them as title.
+func certificateServers(servers []control.CertificateServer) Cell {
+	all := make([]string, len(servers))
+	for i, s := range servers {
+		all[i] = s.String()
+	}
+	return Cell{Text: some(all, 0, shownWords), Class: Words, Title: some(all, 0, listedWords), Href: BackendURL(servers[0].Backend)}
+}
+
+// certificateChain returns the chain that a server sent, and its root if that was verified.
+func certificateChain(s *control.CertificateServer) Cell {
+	var links []string
+	for _, c := range s.Chain[1:] {
+		links = append(links, c.Subject)
+	}
+	if s.Root != "" && !slices.Contains(links, s.Root) {
+		links = append(links, s.Root)
+	}
+	if len(links) == 0 {
+		links = []string{"none sent"}
+	}
+	title := fmt.Sprintf("%s, %d certificates sent, seen %s", cmp.Or(s.Version, "TLS"), s.Sent, s.At.UTC().Format("2006-01-02 15:04:05Z"))
+	if s.ServerName != "" {
+		title += ", for the name " + s.ServerName
+	}
+	if s.Trust != "" {
+		title += ", authorities of " + s.Trust
+	}
+	return Cell{Text: strings.Join(links, " → "), Class: Words, Title: title}
+}
