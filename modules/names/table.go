@@ -5,6 +5,7 @@ package names
 import (
 	"bytes"
 	"fmt"
+	"iter"
 )
 
 // A Target is the value of a pattern in a [Table].
@@ -117,6 +118,19 @@ func (t *Table) Pattern(name []byte) string {
 func (t *Table) has(k kind, host []byte, rule int) bool {
 	found, ok := (*t.targets(k))[string(host)]
 	return ok && int(found.rule) == rule
+}
+
+// Patterns returns the patterns in normal form, in no order.
+func (t *Table) Patterns() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, k := range []kind{exact, wildcard, suffix, domain} {
+			for host := range *t.targets(k) {
+				if !yield(string(k) + host) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Hides returns the lowest rule with a pattern that matches every name that the given pattern

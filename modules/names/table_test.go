@@ -4,6 +4,7 @@ package names
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -288,4 +289,21 @@ func TestPatternIsTheOneThatWins(t *testing.T) {
 			t.Fatalf("%s: %v by Lookup, but %s has %v", name, to, pattern, targets[pattern])
 		}
 	})
+}
+
+func TestTablePatterns(t *testing.T) {
+	t.Parallel()
+	var table Table
+	want := []string{"*.b.example", "+.d.example", ".c.example", "a.example"}
+	for _, pattern := range want {
+		if err := table.Add(strings.ToUpper(pattern), Target{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := slices.Sorted(table.Patterns()); !slices.Equal(got, want) {
+		t.Errorf("got %q, expected %q", got, want)
+	}
+	for range table.Patterns() {
+		break // which must be possible
+	}
 }

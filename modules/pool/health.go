@@ -151,11 +151,15 @@ func (h *health) noteCheck(r CheckRecord) {
 }
 
 // noteSeen notes the certificates that a check has seen. A check that passes without any does not
-// use TLS, while one that fails may not have got that far.
-func (h *health) noteSeen(r AgentReport) {
-	if r.seen != nil || r.Code.OK() {
-		h.seen = r.seen
+// use TLS, while one that fails may not have got that far. It reports whether they are others than
+// before.
+func (h *health) noteSeen(r AgentReport) (changed bool) {
+	if r.seen == nil && !r.Code.OK() {
+		return false
 	}
+	changed = !h.seen.SameChain(r.seen)
+	h.seen = r.seen
+	return changed
 }
 
 // note records a result that no check produced, and returns it as the cause of a change.

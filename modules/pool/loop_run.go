@@ -105,7 +105,9 @@ func (b *backend) recordCheck(s *Server, l *loop, r AgentReport, took time.Durat
 	}
 	why := cause{Result: r.Result, took: took}
 	s.state.counts.noteCheck(r.Code, h.check.value > 0)
-	h.noteSeen(r)
+	if notify := b.registry.onSeen.Load(); h.noteSeen(r) && notify != nil {
+		b.afterUnlock(*notify)
+	}
 	b.update(s, func() cause {
 		if h.recordCheck(r.Result, took) {
 			b.emit(s.event(CheckChanged, why))

@@ -20,7 +20,12 @@ type Registry struct {
 	loopsStarted atomic.Uint64 // check loops started so far
 	removed      atomic.Int64  // see SetRemovedTimeout
 	counts       countsByName
+	onSeen       atomic.Pointer[func()]
 }
+
+// OnSeen sets a function to call when a check has seen other certificates of a server than before.
+// It must not block.
+func (r *Registry) OnSeen(f func()) { r.onSeen.Store(&f) }
 
 // find returns the backend of that name, locked, or nil.
 func (r *Registry) find(name string) *backend {

@@ -28,6 +28,10 @@ func (c *seeing) Check(_ context.Context, t Target) Result {
 	return Result{Code: now.code}
 }
 
+func chainOf(fingerprint string) *certificates.Seen {
+	return &certificates.Seen{Chain: []*certificates.Certificate{{Fingerprint: fingerprint}}}
+}
+
 // seenOf returns the certificate that checks have seen of server s.
 func seenOf(t *testing.T, r *Registry) *certificates.Seen {
 	t.Helper()
@@ -43,7 +47,9 @@ func seenOf(t *testing.T, r *Registry) *certificates.Seen {
 func TestSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
-		one, two := new(certificates.Seen), new(certificates.Seen)
+		one, two := chainOf("one"), chainOf("two")
+		changes := 0
+		reg.OnSeen(func() { changes++ })
 		var last *Pool
 		load := func(address string, c Checker) {
 			server := ServerConfig{Name: "s", Address: address, Weight: 1}
@@ -68,7 +74,7 @@ func TestSeen(t *testing.T) {
 				t.Errorf("%s: got %p, expected %p", when, got, want)
 			}
 		}
-		checker := &seeing{{Layer6OK, one}, {Layer4Connection, nil}, {Layer6Response, two}, {Layer6OK, nil}, {Layer6OK, one}}
+		checker := &seeing{{Layer6OK, one}, {Layer4Connection, nil}, {Layer6Response, two}, {Layer6OK, nil}, {Layer6OK, one}, {Layer6OK, chainOf("one")}}
 		load("a", checker)
 		time.Sleep(500 * time.Millisecond) // the first check comes at once
 		expect("after a check", one)
@@ -88,5 +94,8 @@ func TestSeen(t *testing.T) {
 		expect("after a check of the other address", two)
 		load("other", nil)
 		expect("without checks", nil)
+		if want := 5; changes != want { // one, two, none, one, and two of the other address
+			t.Errorf("%d changes, expected %d", changes, want)
+		}
 	})
 }
