@@ -39,6 +39,12 @@ type Conflict struct {
 	*Certificate
 }
 
+// ConflictAdvice says what to do about a conflict.
+const ConflictAdvice = "use certificates that do not share names between backends, or make the servers answer requests for names of others with status 421"
+
+// To returns the name of the other backend, or what else gets the connections.
+func (c *Conflict) To() string { return cmp.Or(c.Other, "sites of Caddy") }
+
 // probeLabel stands for any label that no pattern names.
 const probeLabel = "any-other-name"
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -22,6 +23,13 @@ type CertificateServer struct {
 	pool.Ref
 	*certificates.Seen
 }
+
+// CertificateConflict is a name of a certificate that leads to another backend.
+type CertificateConflict = certificates.Conflict
+
+// CertificateConflicts returns the names of certificates that frontends route to other backends
+// than the one that presents the certificate: browsers may send their requests to the wrong one.
+func CertificateConflicts() []CertificateConflict { return frontend.CertificateConflicts() }
 
 // Certificates returns the certificates of the servers whose checks use TLS: those that end first
 // come first.

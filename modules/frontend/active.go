@@ -58,6 +58,7 @@ func (f *Frontend) setActive() {
 		if f.active.latest.CompareAndSwap(latest, f) {
 			f.activateLimit()
 			f.ofConfig()
+			conflicts.schedule()
 			if now := f.active.latest.Load(); now != f {
 				now.activateLimit() // it may have been first
 			}

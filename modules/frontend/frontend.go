@@ -62,6 +62,10 @@ type Config struct {
 	// Router picks the backend.
 	Router *Router
 
+	// OwnNames are patterns of server names that belong to sites of an http server, to which the
+	// frontend passes connections on.
+	OwnNames []string
+
 	// Actions say what happens to connections that go to no backend.
 	Actions Actions
 

@@ -142,7 +142,8 @@ type Handler struct {
 	server    *layer4.Server // that it is in; nil if it is in none
 	soleOf    *layer4.Server // the server whose only route has only this handler; or nil
 
-	names []*Rule // of sites; they are tried before Rules
+	names    []*Rule  // of sites; they are tried before Rules
+	ownNames []string // of an http server's own sites
 
 	logger     *zap.Logger
 	connLogger *zap.Logger     // of the layer4 server; nil if it is in none

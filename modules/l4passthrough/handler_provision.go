@@ -71,7 +71,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 		Name: h.Name, ID: h.ID, DefaultBackend: h.DefaultBackend,
 		Connection: &h.earlyRules[0], Session: &h.earlyRules[1], Content: h.Content,
 		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
-		Router: h.router, Actions: actions,
+		Router: h.router, OwnNames: h.ownNames, Actions: actions,
 		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin), NoLinger: h.NoLingerClient,
 		UniqueID: h.uniqueID, AcceptProxy: h.headers, HeaderTimeout: time.Duration(h.TimeoutProxyHeader),
 		MaxConn: h.MaxConn, SessionRate: h.RateLimitSessions, Limit: h.limit,

@@ -26,6 +26,9 @@ type Wrapped struct {
 
 	// Names are tried in this order, before the rules of the configuration.
 	Names []Name
+
+	// Own lists patterns of server names that are the server's own.
+	Own []string
 }
 
 // Name is a server name in the form of package names, and where its connections go.
@@ -54,7 +57,7 @@ func (h *Handler) ProvisionWrapped(ctx caddy.Context, app *balancer.App, w Wrapp
 	if h.Name == "" {
 		h.Name = NameOf(w.Listen)
 	}
-	h.logger = ctx.Logger()
+	h.logger, h.ownNames = ctx.Logger(), w.Own
 	for _, n := range w.Names {
 		h.names = append(h.names, n.rule())
 	}

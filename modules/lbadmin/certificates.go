@@ -13,6 +13,24 @@ import (
 type Certificates struct {
 	// Certificates are sorted by their end, the first that ends first.
 	Certificates []Certificate `json:"certificates"`
+	// Conflicts are names of these certificates that lead to another backend. Browsers send requests
+	// for them to the backend of the certificate over an open HTTP/2 connection (RFC 9113, section
+	// 9.1.1).
+	Conflicts []CertificateConflict `json:"conflicts"`
+}
+
+// CertificateConflict is a certificate of a backend with names that lead elsewhere.
+type CertificateConflict struct {
+	Frontend string `json:"frontend"`
+	Backend  string `json:"backend"`
+	// Kept is a name of the certificate that the frontend routes to Backend.
+	Kept string `json:"kept"`
+	// Names are the first 10 names of the certificate that it routes to RoutedTo, which is a backend,
+	// or empty for sites of Caddy; MoreNames is the number of further ones.
+	Names       []string `json:"names"`
+	MoreNames   int      `json:"more_names,omitempty"`
+	RoutedTo    string   `json:"routed_to"`
+	Fingerprint string   `json:"fingerprint"`
 }
 
 // Certificate is a certificate with the servers that have it.
@@ -68,9 +86,12 @@ type CertificateServer struct {
 }
 
 func newCertificates() Certificates {
-	now, out := time.Now(), Certificates{Certificates: []Certificate{}}
+	now, out := time.Now(), Certificates{Certificates: []Certificate{}, Conflicts: []CertificateConflict{}}
 	for _, c := range control.Certificates() {
 		out.Certificates = append(out.Certificates, newCertificate(c, now))
+	}
+	for _, k := range control.CertificateConflicts() {
+		out.Conflicts = append(out.Conflicts, CertificateConflict{k.Frontend, k.Backend, k.Kept, k.Names, k.MoreNames, k.Other, k.Fingerprint})
 	}
 	return out
 }

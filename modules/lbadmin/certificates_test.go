@@ -48,7 +48,7 @@ func TestCertificates(t *testing.T) {
 		}
 	}
 	summary := CertificateSummary{Subject: "CN=x", Issuer: "CN=CA", NotBefore: late.NotBefore, NotAfter: late.NotAfter, Fingerprint: "late"}
-	want := Certificates{Certificates: []Certificate{
+	want := Certificates{Conflicts: []CertificateConflict{}, Certificates: []Certificate{
 		{
 			CertificateSummary: CertificateSummary{NotAfter: early.NotAfter, Fingerprint: "early"}, Names: []string{}, CommonName: "old.example.com", Validity: "ended", DaysLeft: got.Certificates[0].DaysLeft,
 			Servers: []CertificateServer{{Backend: "certificates-a", Server: "s2", SeenAt: now, Verification: "failed", Problem: "certificate expired", Chain: []CertificateSummary{}, Sent: 1}},

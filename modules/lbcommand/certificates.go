@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
@@ -31,8 +32,23 @@ func (c *commands) certificates(cmd *cobra.Command, _ []string) error {
 			t.Add(cmp.Or(few(k.Names, k.MoreNames), k.CommonName, k.Subject), k.DaysLeft, texttable.Painted(state, certificateColour(k)),
 				k.NotAfter.UTC().Format(time.DateOnly), few(serversOf(k), 0), k.Issuer, k.Key)
 		}
-		return t.Write(texttable.NewScreen(c.out))
+		if err := t.Write(texttable.NewScreen(c.out)); err != nil {
+			return err
+		}
+		return c.conflicts(all.Conflicts)
 	})
+}
+
+// conflicts prints the names of certificates that are routed elsewhere.
+func (c *commands) conflicts(all []lbadmin.CertificateConflict) error {
+	for _, k := range all {
+		_, err := fmt.Fprintf(c.out, "\nwarning: frontend %s: the certificate of backend %s (for %s) is also valid for %s, which lead to %s:\nbrowsers may send their requests to %s over an open connection; %s\n",
+			k.Frontend, k.Backend, k.Kept, few(k.Names, k.MoreNames), cmp.Or(k.RoutedTo, "sites of Caddy"), k.Backend, certificates.ConflictAdvice)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // certificateState returns the validity, and that a check rejects the certificate.

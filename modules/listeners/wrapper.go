@@ -93,7 +93,7 @@ func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyh
 		return err
 	}
 	if w.frontend, err = w.ProvisionWrapped(ctx, app, l4passthrough.Wrapped{
-		Server: fmt.Sprintf("http server %q", w.name), Listen: server.Listen, Names: w.routed(),
+		Server: fmt.Sprintf("http server %q", w.name), Listen: server.Listen, Names: w.routed(), Own: ownHosts(server),
 	}); err != nil {
 		return err
 	}
@@ -101,6 +101,7 @@ func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyh
 		app.HTTPServers().Watch(server)
 	}
 	w.addMisdirectedRoute()
+	w.warnCovered(ctx)
 	list.add(w)
 	w.advise = sync.OnceFunc(func() { w.advisePort80(list, ctx.Logger()) })
 	return nil

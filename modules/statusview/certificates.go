@@ -43,7 +43,26 @@ func certificatesView(_ Query, o *Options, now time.Time) ([]Panel, error) {
 		}
 	}
 	t.Total = len(t.Rows)
-	return []Panel{{ID: "certificates", Title: "Certificates of servers", Note: "As the last health check over TLS saw them; those that end first come first.", Tables: []Table{t}}}, nil
+	return append(conflictPanels(o), Panel{ID: "certificates", Title: "Certificates of servers", Note: "As the last health check over TLS saw them; those that end first come first.", Tables: []Table{t}}), nil
+}
+
+// conflictPanels returns a panel about names of certificates that are routed elsewhere, if there
+// are any.
+func conflictPanels(o *Options) []Panel {
+	p := Panel{ID: "conflicts", Title: "Names that lead elsewhere", Note: "Browsers send requests for all names of a certificate over one HTTP/2 connection, to the backend that it was opened for."}
+	for _, k := range control.CertificateConflicts() {
+		if o.Shows(k.Backend) || o.Shows(k.Frontend) {
+			p.Messages = append(p.Messages, Message{Class: Warn, Text: conflictText(&k), Advice: certificates.ConflictAdvice, Href: BackendURL(k.Backend)})
+		}
+	}
+	if len(p.Messages) == 0 {
+		return nil
+	}
+	return []Panel{p}
+}
+
+func conflictText(k *control.CertificateConflict) string {
+	return fmt.Sprintf("Frontend %s: the certificate of backend %s (%s) is valid for %s, too, which it routes to %s.", k.Frontend, k.Backend, k.Kept, some(k.Names, k.MoreNames, shownWords), k.To())
 }
 
 func certificateRow(c *control.Certificate, now time.Time) Row {
