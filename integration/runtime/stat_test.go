@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -162,18 +163,23 @@ func TestShowStat(t *testing.T) {
 	r.settle(t, "show stat -1 3 -1 up")
 	r.settle(t, "user;show stat")
 	r.agree(t, "show stat nope 1 1")
-	if diff := cmp.Diff(typedFields(r.haproxy.ask(t, "show stat typed")), typedFields(r.ours.ask(t, "show stat typed"))); diff != "" {
-		t.Errorf("show stat typed: -HAProxy +ours\n%s", diff)
+	for _, line := range []string{"show stat typed", "show stat typed desc"} {
+		if diff := cmp.Diff(typedFields(r.haproxy.ask(t, line)), typedFields(r.ours.ask(t, line))); diff != "" {
+			t.Errorf("%s: -HAProxy +ours\n%s", line, diff)
+		}
 	}
 }
 
-// typedFields returns the sorted lines of show stat typed, without the numbers of proxies and the
-// values.
+// descriptionOf matches the description at the end of a line.
+var descriptionOf = regexp.MustCompile(`:"[^"]+"$`)
+
+// typedFields returns the sorted lines of show stat typed, without the numbers of proxies, the
+// values and the texts of descriptions.
 func typedFields(text string) (fields []string) {
 	for line := range strings.Lines(text) {
 		if words := strings.SplitN(strings.TrimSpace(line), ":", 4); len(words) == 4 {
 			names := strings.SplitN(words[0], ".", 3)
-			fields = append(fields, strings.Join([]string{names[0], names[2], words[1], words[2]}, ":"))
+			fields = append(fields, fmt.Sprint(names[0], ":", names[2], ":", words[1], ":", words[2], " described: ", descriptionOf.MatchString(words[3])))
 		}
 	}
 	slices.Sort(fields)
@@ -231,6 +237,11 @@ func TestShowInfo(t *testing.T) {
 		}
 		if text := p.ask(t, "show info"); !strings.Contains(text, "\nProcess_num: 1\n") {
 			t.Errorf("%s: %s", p.name, text)
+		}
+		for line, want := range map[string]string{"show info desc": `Process_num: 1:"`, "show info typed desc": `5.Process_num.1:KGP:u32:1:"`} {
+			if text := p.ask(t, line); !strings.Contains(text, "\n"+want) {
+				t.Errorf("%s: %s", p.name, text)
+			}
 		}
 	}
 }

@@ -13,10 +13,10 @@ import (
 // statCommands show the state of frontends, backends and servers, and of the process.
 var statCommands = []command{
 	{words: "show backend", help: "list backends in the current running config", run: showBackend},
-	{words: "show info", args: "[json|typed]", help: "report information about the running process", run: showInfo},
+	{words: "show info", args: "[desc|json|typed]*", help: "report information about the running process", run: showInfo},
 	{words: "show peers", args: "[dict|-] [section]", help: "dump some information about all the peers or this peers section", run: showPeers},
 	{words: "show schema json", help: "report schema used for stats", run: showSchema},
-	{words: "show stat", args: "[json|no-maint|typed|up]*", help: "report counters for each proxy and server", run: showStat},
+	{words: "show stat", args: "[desc|json|no-maint|typed|up]*", help: "report counters for each proxy and server", run: showStat},
 }
 
 func showBackend(r *request) error {
@@ -45,13 +45,14 @@ func showSchema(r *request) error {
 }
 
 func showInfo(r *request) error {
+	describe := slices.Contains(r.args, "desc")
 	switch {
 	case slices.Contains(r.args, "json"):
 		statfields.WriteInfoJSON(r.out)
 	case slices.Contains(r.args, "typed"):
-		statfields.WriteInfoTyped(r.out)
+		statfields.WriteInfoTyped(r.out, describe)
 	default:
-		statfields.WriteInfo(r.out)
+		statfields.WriteInfo(r.out, describe)
 	}
 	return nil
 }
@@ -72,7 +73,7 @@ func showStat(r *request) error {
 	case slices.Contains(r.args, "json"):
 		statfields.WriteJSON(r.out, rows)
 	case slices.Contains(r.args, "typed"):
-		statfields.WriteTyped(r.out, rows)
+		statfields.WriteTyped(r.out, rows, slices.Contains(r.args, "desc"))
 	default:
 		statfields.WriteCSV(r.out, rows)
 	}

@@ -44,12 +44,14 @@ func quoted(text string) string {
 	return text
 }
 
-// WriteTyped writes a line for each field: its kind, number and name, its tags, type and value.
-func WriteTyped(w *bufio.Writer, rows iter.Seq[Row]) {
+// WriteTyped writes a line for each field: its kind, number and name, its tags, type and value, and
+// with describe its description.
+func WriteTyped(w *bufio.Writer, rows iter.Seq[Row], describe bool) {
 	for r := range rows {
 		for i, v := range r.Values {
 			if f := &StatFields[i]; v.Type != "" {
-				_, _ = fmt.Fprintf(w, "%c.%d.%d.%d.%s.1:%s:%s:%s\n", objects[r.Kind][0], r.Proxy, r.ID, i, f.Name, f.tags(r.Kind), v.Type, v.Text)
+				_, _ = fmt.Fprintf(w, "%c.%d.%d.%d.%s.1:%s:%s:%s", objects[r.Kind][0], r.Proxy, r.ID, i, f.Name, f.tags(r.Kind), v.Type, v.Text)
+				endLine(w, describe, f.description)
 			}
 		}
 		_ = w.WriteByte('\n')
@@ -115,18 +117,29 @@ func writeJSON(w *bufio.Writer, v any) {
 	_ = w.WriteByte('\n')
 }
 
-// WriteInfo writes the fields of show info as "NAME: VALUE", a line each.
-func WriteInfo(w *bufio.Writer) {
+// WriteInfo writes the fields of show info as "NAME: VALUE", a line each, and with describe their
+// descriptions.
+func WriteInfo(w *bufio.Writer, describe bool) {
 	for _, f := range Info() {
-		_, _ = fmt.Fprintf(w, "%s: %s\n", f.Name, f.Value.Text)
+		_, _ = fmt.Fprintf(w, "%s: %s", f.Name, f.Value.Text)
+		endLine(w, describe, f.description)
 	}
 }
 
 // WriteInfoTyped writes them with their position, tags and type.
-func WriteInfoTyped(w *bufio.Writer) {
+func WriteInfoTyped(w *bufio.Writer, describe bool) {
 	for _, f := range Info() {
-		_, _ = fmt.Fprintf(w, "%d.%s.1:%s:%s:%s\n", f.Pos, f.Name, f.Tags, f.Value.Type, f.Value.Text)
+		_, _ = fmt.Fprintf(w, "%d.%s.1:%s:%s:%s", f.Pos, f.Name, f.Tags, f.Value.Type, f.Value.Text)
+		endLine(w, describe, f.description)
 	}
+}
+
+// endLine ends the line of a field, with its description if that is wanted.
+func endLine(w *bufio.Writer, describe bool, description func() string) {
+	if describe {
+		_, _ = fmt.Fprintf(w, ":\"%s\"", description())
+	}
+	_ = w.WriteByte('\n')
 }
 
 // WriteInfoJSON writes them as HAProxy's JSON.

@@ -41,6 +41,27 @@ func written(write func(*bufio.Writer, iter.Seq[Row]), rows iter.Seq[Row]) strin
 	return b.String()
 }
 
+// Each description is one of a field.
+func TestDescriptions(t *testing.T) {
+	described := make(map[string]bool)
+	for i := range StatFields {
+		described[StatFields[i].Name] = true
+	}
+	for name := range statDescriptions {
+		if !described[name] {
+			t.Errorf("show stat has no field %q", name)
+		}
+	}
+	for _, f := range Info() {
+		described["info "+f.Name] = true
+	}
+	for name := range infoDescriptions {
+		if !described["info "+name] {
+			t.Errorf("show info has no field %q", name)
+		}
+	}
+}
+
 // The schema describes what is written as JSON, and nothing else.
 func TestSchema(t *testing.T) {
 	open(t, "schema", pool.ServerConfig{Name: "s1", Address: "192.0.2.1:443", Weight: 1})
@@ -111,7 +132,7 @@ func TestForms(t *testing.T) {
 	if state := cells[2][17]; state != "MAINT" {
 		t.Errorf("status: got %q, want MAINT", state)
 	}
-	typed := written(WriteTyped, rows)
+	typed := written(func(w *bufio.Writer, rows iter.Seq[Row]) { WriteTyped(w, rows, false) }, rows)
 	if want := "\n\nS."; !strings.Contains(typed, want) || !strings.Contains(typed, ".4.scur.1:MGP:u32:1\n") {
 		t.Errorf("typed: %s", typed)
 	}

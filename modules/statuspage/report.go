@@ -19,7 +19,7 @@ var reports = []struct {
 }{
 	{";json-schema", "application/json", func(w *bufio.Writer, _ iter.Seq[statfields.Row]) { statfields.WriteSchema(w) }},
 	{";json", "application/json", statfields.WriteJSON},
-	{";typed", "text/plain", statfields.WriteTyped},
+	{";typed", "text/plain", func(w *bufio.Writer, rows iter.Seq[statfields.Row]) { statfields.WriteTyped(w, rows, false) }},
 	{";csv", "text/plain", statfields.WriteCSV},
 }
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package statfields
+
+import "cmp"
+
+// description describes a field of show info.
+func (f *InfoField) description() string { return cmp.Or(infoDescriptions[f.Name], uncounted) }
+
+// infoDescriptions describe the fields of show info, by name.
+var infoDescriptions = map[string]string{
+	"Name":                  "Name of the program",
+	"Version":               "Version of the program",
+	"Release_date":          "Day of the commit that it was built from",
+	"Nbthread":              "Processors that it uses at a time",
+	"Nbproc":                "Number of processes, always 1",
+	"Process_num":           "Number of the process, always 1",
+	"Pid":                   "Number of the process in the system",
+	"Uptime":                "Time since the start",
+	"Uptime_sec":            "Seconds since the start",
+	"Memmax_MB":             "Limit of the memory of Go, in MB",
+	"PoolAlloc_MB":          "Memory obtained from the system, in MB",
+	"PoolUsed_MB":           "Memory in use on the heap, in MB",
+	"PoolFailed":            "Failed allocations, always 0",
+	"Ulimit-n":              "Descriptors that connections may use",
+	"Maxsock":               "Descriptors that connections may use",
+	"Maxconn":               "Limit of connections in effect",
+	"Hard_maxconn":          "Limit of connections by the descriptors",
+	"CurrConns":             "Current connections",
+	"CumConns":              "Connections so far",
+	"CumReq":                "Sessions so far",
+	"Maxpipes":              "Limit of pipes for splice",
+	"PipesUsed":             "Pipes for splice in use",
+	"PipesFree":             "Idle pipes for splice, always 0",
+	"ConnRate":              "Connections in the last second",
+	"ConnRateLimit":         "Limit of new connections per second",
+	"MaxConnRate":           "Highest number of connections in a second",
+	"SessRate":              "Sessions in the last second",
+	"SessRateLimit":         "Limit of new sessions per second",
+	"MaxSessRate":           "Highest number of sessions in a second",
+	"Tasks":                 "Goroutines",
+	"Run_queue":             "Not measured",
+	"Idle_pct":              "Not measured",
+	"node":                  "Name of the system",
+	"Stopping":              "1 while the process shuts down",
+	"Jobs":                  "Connections and listeners",
+	"Unstoppable Jobs":      "Always 0",
+	"Listeners":             "Listeners",
+	"ActivePeers":           "Peers, always 0",
+	"ConnectedPeers":        "Connected peers, always 0",
+	"DroppedLogs":           "Log lines that were dropped",
+	"BusyPolling":           "Always 0",
+	"FailedResolutions":     "Failed lookups of host names",
+	"TotalBytesOut":         "Bytes to clients",
+	"TotalSplicdedBytesOut": "Bytes that splice moved",
+	"BytesOutRate":          "Not measured",
+	"DebugCommandsIssued":   "Always 0",
+	"CumRecvLogs":           "Log lines received, always 0",
+	"Build info":            "Version of the program",
+	"Memmax_bytes":          "Limit of the memory of Go, in bytes",
+	"PoolAlloc_bytes":       "Memory obtained from the system, in bytes",
+	"PoolUsed_bytes":        "Memory in use on the heap, in bytes",
+	"Start_time_sec":        "Time of the start, in seconds since 1970",
+	"Tainted":               "Always 0",
+}
