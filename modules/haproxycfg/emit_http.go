@@ -113,10 +113,10 @@ func (p *proxy) rulesHandler(outermost bool) map[string]any {
 			r.Delay = durationOr(p.httpOptions.tarpit, optionalDuration(p.timeouts.connect))
 		}
 	}
-	return moduleObject(&httprules.Handler{
+	return handlerObject(&httprules.Handler{
 		Section: p.name, Request: p.httpRules.request, Redirect: p.redirects(), Response: p.httpRules.response, AfterResponse: p.httpRules.after,
 		Errors: p.httpOptions.errors, Last: outermost,
-	}, "handler", "passthrough_rules")
+	}, "passthrough_rules")
 }
 
 // hasHTTPRules reports whether a backend has rules for requests or responses.
@@ -133,12 +133,12 @@ func (t *translation) emitHTTPHandlers(p, b *proxy) []map[string]any {
 	if len(b.servers) == 0 {
 		return append(handlers, noServerRoute().Handle...)
 	}
-	return append(handlers, moduleObject(&httpbackend.Handler{
+	return append(handlers, handlerObject(&httpbackend.Handler{
 		Backend: b.name, RetryOn: b.retryOn, ServerHeader: b.httpOptions.serverHeader,
 		TLS:          t.emitHTTPTLS(b),
 		ForwardedFor: mergeForwardedFor(p.httpOptions.forwardFor, b.httpOptions.forwardFor), OriginalTo: mergeForwardedFor(p.httpOptions.originalTo, b.httpOptions.originalTo),
 		CloseServer: p.httpOptions.closeServer || b.httpOptions.closeServer || p.httpOptions.closeClient || b.httpOptions.closeClient, CloseClient: p.httpOptions.closeClient || b.httpOptions.closeClient,
-	}, "handler", "passthrough_backend"))
+	}, "passthrough_backend"))
 }
 
 // mergeForwardedFor merges the option of a frontend and of a backend. The backend's takes
@@ -159,10 +159,10 @@ func mergeForwardedFor(front, back *httpbackend.ForwardedFor) *httpbackend.Forwa
 	return &both
 }
 
-// moduleObject returns a module with its name as a part of a JSON object.
-func moduleObject(module any, key, name string) map[string]any {
+// handlerObject returns an HTTP handler with its name as a part of a JSON object.
+func handlerObject(module any, name string) map[string]any {
 	var o map[string]any
-	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, key, name, nil), &o) // just marshaled
+	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, "handler", name, nil), &o) // just marshaled
 	return o
 }
 
@@ -180,7 +180,7 @@ func (p *proxy) monitorRoutes() []httpRoute {
 	for _, c := range p.monitorFails {
 		h.Fail = append(h.Fail, c.sampleCondition())
 	}
-	return []httpRoute{{Handle: []map[string]any{moduleObject(&h, "handler", "passthrough_monitor")}}}
+	return []httpRoute{{Handle: []map[string]any{handlerObject(&h, "passthrough_monitor")}}}
 }
 
 // emitHTTPTLS returns the TLS settings for requests to the servers that have ssl, by name.

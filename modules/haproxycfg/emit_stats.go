@@ -95,7 +95,7 @@ func (p *proxy) shownPage(page *statsPage, h *statuspage.Handler) (routes []http
 }
 
 func pageHandler(h *statuspage.Handler) []map[string]any {
-	return []map[string]any{moduleObject(h, "handler", "passthrough_status")}
+	return []map[string]any{handlerObject(h, "passthrough_status")}
 }
 
 // match returns the matchers for the condition of a rule.

@@ -73,18 +73,17 @@ var (
 // sessionsUsage explains the words of show sess.
 const sessionsUsage = "Usage: show sess [<id> | all | help] [<options>*]\n" +
 	"   <id>          one connection, in detail\n" +
-	"   all           all connections, in detail\n" +
+	"   all           each connection, in detail\n" +
 	"   help          this message\n" +
 	"   older <age>, frontend <fe>, backend <be>, server <be/srv>: only such connections\n"
 
 // sessionFilter returns the filter that words of HAProxy 3 describe.
 func sessionFilter(args []string) (f control.SessionFilter, err error) {
 	for ; len(args) > 0; args = args[2:] {
-		word, value := args[0], ""
 		if len(args) == 1 {
 			args = append(args, "")
 		}
-		switch value = args[1]; word {
+		switch word, value := args[0], args[1]; word {
 		case "frontend":
 			f.Frontend, err = value, exists(control.FrontendOf, value, "Missing frontend name.", "No such frontend.")
 		case "backend":
