@@ -95,10 +95,10 @@ func (t *translation) onlyHasTable(p *proxy) bool {
 	return p.kind == "backend" && t.tables[p.name] != nil && len(p.servers) == 0 && !p.stateUsed && !t.mayGetConnections(p)
 }
 
-// hasBackend reports whether the section becomes a backend. A listen in mode http without servers
-// only has rules.
+// hasBackend reports whether the section becomes a backend. In mode http, a listen without servers
+// only has rules, and a backend without servers may only have a page with statistics.
 func (p *proxy) hasBackend() bool {
-	return p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || p.stateUsed)
+	return p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" && p.statistics == nil || p.stateUsed)
 }
 
 func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {

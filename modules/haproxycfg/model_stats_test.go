@@ -101,6 +101,9 @@ func TestPagePlaces(t *testing.T) {
 	}
 	got = apps(t, head+"frontend www\n\tbind :80\n\tdefault_backend st\nbackend st\n\tstats uri /st\n")
 	equal(t, "a backend", at(t, got, "http", "servers", "www", "routes", 1, "handle", 0, "redirect", 0, "action"), `"use_service"`)
+	if app, ok := got["passthrough"].(map[string]any); ok {
+		equal(t, "a backend without servers", app["backends"], `null`)
+	}
 	got = apps(t, head+"\tstats uri /st\nfrontend www\n\tbind :80\nfrontend x\n\tbind :81\n\tstats refresh 5s\n")
 	for server, path := range map[string]string{"www": `"/st/"`, "x": `"/haproxy/"`} {
 		equal(t, server, at(t, got, "http", "servers", server, "routes", 0, "handle", 0, "redirect", 0, "service", "routes", 0, "handle", 0, "path"), path)
