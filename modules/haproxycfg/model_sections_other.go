@@ -21,7 +21,7 @@ var untranslated = map[string]sectionKind{
 	"peers":       {ignored, noteNoExchange},
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and renewed while in use"},
 	"mailers":     {ignored, "there are no mail alerts"},
-	"userlist":    {supported, "hashes of passwords are those of crypt(3) by SHA-256, SHA-512 and bcrypt"},
+	"userlist":    {supported, "hashes of passwords are those of crypt(3) by SHA-256, SHA-512, MD5 and bcrypt"},
 	"ring":        {supported, "one without a server keeps nothing for `show events`; `timeout` and the options of servers other than log-proto have no effect"},
 	"log-forward": {differs, "syslog is neither received nor forwarded"},
 	"log-profile": {differs, noteLogProfile},
