@@ -105,6 +105,7 @@ var bodies = []struct{ method, path, query, body string }{
 	{"PATCH", "/passthrough/backends/{BACKEND}/servers/{SERVER}", "", `{"weight": "50%", "maxconn": 9}`},
 	{"POST", "/passthrough/backends/{BACKEND}/servers", "", `{"name": "s9", "address": "127.0.0.1:1"}`},
 	{"DELETE", "/passthrough/backends/{BACKEND}/servers/{SERVER}", "", ""},
+	{"POST", "/passthrough/explain", "", `{"frontend": "tls", "name": "a.test", "source": "192.0.2.7:50000"}`},
 	{"POST", "/passthrough/counters/reset", "?all=1", ""},
 	{"POST", "/passthrough/tables/{TABLE}", "", `{"key": "192.0.2.1", "data": {"gpc0": 1}}`},
 	{"DELETE", "/passthrough/tables/{TABLE}", "?data.gpc0.gt=0", ""},

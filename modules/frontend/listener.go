@@ -21,7 +21,8 @@ var listenerCounts = weakRegistry[Listener]{keep: keptFrontends}
 // ListenerInfo describes a listener.
 type ListenerInfo struct {
 	Frontend, Name string
-	// Unnamed reports that the name is the address.
+	// Address is the address, Unnamed reports that the name is the address, too.
+	Address string
 	Unnamed bool
 	// Number is its position among the listeners of its frontend, from 1.
 	Number int

@@ -22,7 +22,7 @@ import (
 
 // Probe describes a connection that is only imagined.
 type Probe struct {
-	// Sent is what the client sends before it waits.
+	// Sent has the bytes that the client sends before it waits.
 	Sent []byte
 	// Source is the client's address, Destination the one that it connects to. Those that are not
 	// valid are unknown.

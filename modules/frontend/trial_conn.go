@@ -28,7 +28,7 @@ func (c *trialConn) Read(b []byte) (int, error) {
 // Write drops what it gets.
 func (*trialConn) Write(b []byte) (int, error) { return len(b), nil }
 
-// Close does nothing.
+// Close returns nil.
 func (*trialConn) Close() error { return nil }
 
 // RemoteAddr returns the address of the client.
@@ -40,13 +40,13 @@ func (c *trialConn) LocalAddr() net.Addr { return addrOf(c.Destination) }
 // Dual reports whether the listener accepts both versions of IP.
 func (c *trialConn) Dual() bool { return c.DualStack }
 
-// SetDeadline does nothing.
+// SetDeadline returns nil.
 func (*trialConn) SetDeadline(time.Time) error { return nil }
 
-// SetReadDeadline does nothing.
+// SetReadDeadline returns nil.
 func (*trialConn) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing.
+// SetWriteDeadline returns nil.
 func (*trialConn) SetWriteDeadline(time.Time) error { return nil }
 
 // addrOf returns an address of a connection. One that is not valid is that of a Unix socket.

@@ -45,8 +45,8 @@ type shared struct {
 	trace  *sample.Trace
 }
 
-// Share makes the state, the stick tables and the trace of in part of later inputs: matchers that others
-// contain, such as those of not, see what the rule sees.
+// Share makes the state, the stick tables and the trace of in part of later inputs: matchers that
+// others contain, such as those of not, see what the rule sees.
 func Share(cx *layer4.Connection, in *sample.Input) {
 	cx.Context = context.WithValue(cx.Context, sharedKey{}, shared{in.State, in.Tables, in.Trace})
 }

@@ -60,7 +60,7 @@ func stateOf(app *balancer.App) (s state) {
 	return s
 }
 
-// However often something is explained, it does not change what is explained next, nor what counts.
+// Explanations change no count and no later explanation.
 func TestExplainingChangesNothing(t *testing.T) {
 	app, ctx := frontendtest.App(t, map[string]string{"every-a": sticky, "every-b": sticky})
 	if err := app.AddTable("every", &stick.Table{Type: "ip", Store: []string{"conn_cnt", "gpc0", "conn_rate(1h)"}}); err != nil {

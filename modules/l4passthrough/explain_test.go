@@ -53,7 +53,8 @@ func newFrontend(config frontend.Config) (*frontend.Frontend, *observer.Observed
 	return frontend.New(config), logged
 }
 
-// What is explained is what happens: the same backend, the same failure, whatever the rules.
+// Explanations agree with real connections: the same backend, or the same failure, whatever the
+// rules.
 func TestExplanationIsWhatHappens(t *testing.T) {
 	samples := allSpecimens(t)
 	dir := t.TempDir()

@@ -119,7 +119,7 @@ func (f *Frontend) Listen() error {
 			entry.Address = ln.Addr().String()
 			entry.Next = durable.Passer(ln) // always: the configuration that decides may be a later one
 			entry.Listener = frontend.OpenListener(frontend.ListenerInfo{
-				Frontend: f.Name, Name: cmp.Or(b.Name, entry.Address), Unnamed: b.Name == "", Number: len(f.listeners) + 1, MaxConn: b.MaxConn,
+				Frontend: f.Name, Name: cmp.Or(b.Name, entry.Address), Address: entry.Address, Unnamed: b.Name == "", Number: len(f.listeners) + 1, MaxConn: b.MaxConn,
 			})
 			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(entry), entry.Listener})
 		}

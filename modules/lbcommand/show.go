@@ -28,6 +28,7 @@ func (c *commands) showCommands() []*cobra.Command {
 		servers,
 		c.sessionsCommand(),
 		c.command("top", "Shows the load balancer live in the terminal", 0, 0, c.top),
+		c.explainCommand(),
 		c.command("names", "Lists the server names that clients ask for most", 0, 0, c.names),
 		c.command("certificates", "Lists the certificates of the servers whose checks use TLS", 0, 0, c.certificates),
 		c.mapsCommand("maps", "the maps"),

@@ -19,7 +19,7 @@ type Step struct {
 	List string
 	// Number is the position of the rule in its list, from 1.
 	Number int
-	// Rule is what it does, in the words of the configuration.
+	// Rule has its action, in the words of the configuration.
 	Rule string
 	// Origin is its place in the configuration, or "".
 	Origin string

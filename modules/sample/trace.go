@@ -18,7 +18,7 @@ type Trace struct {
 	values   []string // of the criterion that is being compared
 }
 
-// A Comparison is what one criterion, or one matcher, found.
+// A Comparison is the result of one criterion, or of one matcher.
 type Comparison struct {
 	// Text is the criterion as the configuration has it.
 	Text string

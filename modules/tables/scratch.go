@@ -3,7 +3,7 @@
 package tables
 
 // Scratch returns a table like this one that has a copy of the key's entry, if there is one, and no
-// other. What is changed in it does not change this table. Its Refs need not be released.
+// other. Its changes do not affect this table. Its Refs need not be released.
 func (t *Table) Scratch(b []byte) *Table {
 	scratch := newTable(t.Config(), 1)
 	scratch.started = t.started
