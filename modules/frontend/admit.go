@@ -103,9 +103,10 @@ func (e *Entry) enter() bool {
 // countAccepted counts a connection that has its place.
 func (e *Entry) countAccepted() {
 	e.f.ends.accepted.Add(1)
-	e.f.ends.accepts.Count(time.Now())
+	now := time.Now()
+	e.f.ends.accepts.Count(now)
 	if l := e.Listener; l != nil {
-		l.accepted.Add(1)
+		l.accepted.Count(now)
 		l.open.Add(1)
 	}
 }

@@ -19,7 +19,12 @@ func ClearCounters(all bool) {
 		return
 	}
 	for _, l := range listenerCounts.all() {
-		l.accepted.Store(0)
+		l.accepted.Reset()
+	}
+	for _, a := range activeFrontends.all() {
+		if f := a.current(); f != nil {
+			f.choices.reset()
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/logformat"
@@ -116,6 +117,8 @@ type Frontend struct {
 	sessionConfigs sync.Map         // *balancer.Backend → *sessionConfig
 	heldConfigs    sync.Map         // *holds → *sync.Map like sessionConfigs
 	routed         *Entry           // of connections that come by a route
+	choices        *choiceCounts
+	outcomes       [reasonCount]*frequency.Meter // connections without a backend by the rules
 	limited        *limitState
 	operation
 }
@@ -133,6 +136,7 @@ func New(c Config) *Frontend {
 	}
 	f.nonBlocking, f.limited = f.decidesWithoutBlocking(), frontendLimits.getOrCreate(c.Name)
 	f.operated = frontendOperated.getOrCreate(c.Name)
+	f.countChoices()
 	f.routed = f.Entry(EntryConfig{})
 	return f
 }

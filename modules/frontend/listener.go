@@ -6,13 +6,17 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 )
 
 // Listener counts the connections of one address of a frontend. Its counts continue over reloads.
 type Listener struct {
-	accepted, open atomic.Int64
-	sockets        atomic.Int64                 // of configurations that have it open
-	info           atomic.Pointer[ListenerInfo] // of the last configuration
+	accepted frequency.Meter
+	open     atomic.Int64
+	sockets  atomic.Int64                 // of configurations that have it open
+	info     atomic.Pointer[ListenerInfo] // of the last configuration
 }
 
 // listenerCounts holds the listeners by the names of their frontend and their own.
@@ -53,13 +57,16 @@ type ListenerMetrics struct {
 	// that of those so far.
 	Open                  bool
 	Connections, Accepted int64
+	// Rate is about the number of connections accepted in the last second.
+	Rate int
 }
 
 // AllListeners returns the numbers of all listeners that are open or have connections, sorted by
 // frontend and number.
 func AllListeners() (all []ListenerMetrics) {
+	now := time.Now()
 	for _, l := range listenerCounts.all() {
-		m := ListenerMetrics{Open: l.sockets.Load() > 0, Connections: l.open.Load(), Accepted: l.accepted.Load()}
+		m := ListenerMetrics{Open: l.sockets.Load() > 0, Connections: l.open.Load(), Accepted: l.accepted.Total(), Rate: l.accepted.PerSecond(now)}
 		if info := l.info.Load(); info != nil {
 			m.ListenerInfo = *info
 		}

@@ -5,6 +5,7 @@ package frontend
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -21,7 +22,10 @@ func (c *connection) route() (*balancer.Backend, *ending) {
 		return c.refuse(why, &ending{end: tcplog.Refused, by: relay.Proxy, err: c.hello.Err()})
 	}
 	c.noteHello()
-	backend, by, err := c.f.Router.Route(c.rulesView(true))
+	backend, by, counts, err := c.f.Router.decide(c.rulesView(true))
+	if counts != nil && !c.isTrial() {
+		counts.Count(c.accepted.Add(c.record.HelloWait)) // now
+	}
 	switch {
 	case err != nil:
 		return nil, internalFailure(err)
@@ -46,6 +50,8 @@ func (c *connection) refuse(why Reason, end *ending) (*balancer.Backend, *ending
 	a := c.f.Actions[why]
 	if c.isTrial() {
 		c.viewState.Observe(rules.Step{List: "on", Rule: fmt.Sprintf("on %s %s", why, a), Verdict: sample.Pass})
+	} else {
+		c.f.outcomes[why].Count(time.Now())
 	}
 	switch a.Verb {
 	case UseBackend:

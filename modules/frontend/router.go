@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -36,6 +37,8 @@ type Router struct {
 	routes []*Route
 	names  names.Table // value: an index in the route's target
 	others []int       // indexes of the routes not in names, ascending
+
+	defaults *frequency.Meter // counts the connections that no route matched
 }
 
 // Routes returns the routes in the order in which they were added.
@@ -84,6 +87,13 @@ func (r *Router) add(i int) error {
 // plugin. An error means that a matcher failed: whether its rule matches is unknown, so no later
 // rule may decide.
 func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error) {
+	b, by, _, err = r.decide(v)
+	return b, by, err
+}
+
+// decide returns what Route returns, and what counts the connections that go this way; nil: nothing
+// does.
+func (r *Router) decide(v *rules.View) (b *balancer.Backend, by *Route, counts *frequency.Meter, err error) {
 	var (
 		first names.Target
 		found bool
@@ -100,7 +110,7 @@ func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error
 			r.observe(v, i, matched, err)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", r.routes[i].label(), err)
+			return nil, nil, nil, fmt.Errorf("%s: %w", r.routes[i].label(), err)
 		}
 		if matched {
 			first, found = names.Target{Rule: i, Value: place}, true
@@ -113,16 +123,16 @@ func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error
 			r.observe(v, first.Rule, true, nil)
 		}
 		if route.Target.refuses {
-			return nil, route, nil
+			return nil, route, route.Target.meterOf(0), nil
 		}
-		if b := route.Target.backendFor(first.Value, v); b != nil {
-			return b, nil, nil
+		if b, counts := route.Target.backendFor(first.Value, v); b != nil {
+			return b, nil, counts, nil
 		}
 	}
 	if v.Observe != nil {
 		r.observeDefault(v, found)
 	}
-	return r.Default, nil, nil
+	return r.Default, nil, r.defaults, nil
 }
 
 // serverName returns the name in the hello, empty if it has none. ok is false without a hello.

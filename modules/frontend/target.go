@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -27,6 +28,10 @@ type Target struct {
 	file     string     // of the map
 	refuses  bool
 	verb     Verb // if refuses is set
+
+	meters []*frequency.Meter                     // count the connections to backends; or one for all
+	named  map[*balancer.Backend]*frequency.Meter // for template and format
+	rest   *frequency.Meter                       // counts the connections to others than named
 }
 
 // mapEntry is a server name pattern and the index of its backend.
@@ -86,20 +91,19 @@ func ToMap(app *balancer.App, file string) (Target, error) {
 }
 
 // backendFor returns the backend at an index, or the one that a template or a format names, which
-// may be nil.
-func (t *Target) backendFor(place int, v *rules.View) *balancer.Backend {
+// may be nil, and what counts its connections.
+func (t *Target) backendFor(place int, v *rules.View) (*balancer.Backend, *frequency.Meter) {
 	switch {
 	case t.format != nil:
-		return t.app.Backends[t.format.String(&v.Input)]
+		return t.namedBackend(t.format.String(&v.Input))
 	case t.template != "":
-		return t.app.Backends[v.Connection().Replacer().ReplaceAll(t.template, "")]
+		return t.namedBackend(v.Connection().Replacer().ReplaceAll(t.template, ""))
 	case t.split != nil && v.Observe != nil:
-		return t.backends[t.split.indexAt(t.split.counter.Load())]
+		place = t.split.indexAt(t.split.counter.Load())
 	case t.split != nil:
-		return t.backends[t.split.nextIndex()]
-	default:
-		return t.backends[place]
+		place = t.split.nextIndex()
 	}
+	return t.backends[place], t.meterOf(place)
 }
 
 // needRequest reports whether the choice depends on what the client sends.

@@ -84,6 +84,7 @@ func TestExplanationIsWhatHappens(t *testing.T) {
 			rt.Fatalf("explained: %q, but rule %d names %q", x.Backend, rule+1, want)
 		} else {
 			checkSteps(rt, x, rule, len(specs))
+			checkCounts(rt, f.Choices(), rule, want, err != nil)
 		}
 	})
 }
@@ -108,6 +109,29 @@ func checkSteps(t *rapid.T, x *frontend.Explanation, decides, rules int) {
 		if !found {
 			t.Fatalf("rule %d decides, but no step is about rule %d: %+v", decides+1, number+1, x.Steps)
 		}
+	}
+}
+
+// checkCounts checks that the rule that decided has counted the one connection, and no other; none
+// if a matcher failed.
+func checkCounts(t *rapid.T, all []frontend.Choice, decided int, backend string, failed bool) {
+	want := fmt.Sprintf("[rule %d %s 1]", decided+1, backend)
+	switch {
+	case failed:
+		want = "[]"
+	case decided < 0 || backend == "fallback": // which a template without a backend leads to
+		want = "[default_backend 0 fallback 1]"
+	}
+	got := []string{}
+	for _, c := range all {
+		for _, to := range c.To {
+			if to.Total > 0 {
+				got = append(got, fmt.Sprint(c.List, " ", c.Number, " ", to.Backend, " ", to.Total))
+			}
+		}
+	}
+	if fmt.Sprint(got) != want {
+		t.Fatalf("counted by %v, want %s", got, want)
 	}
 }
 

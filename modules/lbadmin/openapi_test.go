@@ -85,6 +85,7 @@ var operations = map[string]operation{
 	"GET frontends":                          {summary: "Shows all frontends, by name.", answer: map[string]Frontend{}},
 	"GET frontends/FRONTEND":                 {summary: "Shows a frontend.", answer: Frontend{}},
 	"GET listeners":                          {summary: "Lists the listeners of all frontends.", answer: []Listener{}},
+	"GET flow":                               {summary: "Shows the ways of connections: listeners, rules, backends and servers with their rates.", answer: control.Flow{}},
 	"POST explain":                           {summary: "Says what the frontends would do with a connection, and why. It changes nothing.", body: control.Probe{}, answer: []control.Explanation{}},
 	"GET names":                              {summary: "Lists the server names that clients ask for most.", answer: Names{}},
 	"GET backends":                           {summary: "Shows all backends, by name.", answer: Backends{}},

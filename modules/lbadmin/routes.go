@@ -26,6 +26,7 @@ var routes = slices.Concat([]route{
 	{path: "frontends", methods: map[string]method{"GET": get(newFrontends)}},
 	{path: "frontends/FRONTEND", methods: map[string]method{"GET": showFrontend, "PATCH": changeFrontend}},
 	{path: "listeners", methods: map[string]method{"GET": get(newListeners)}},
+	{path: "flow", methods: map[string]method{"GET": get(control.FlowNow)}},
 	{path: "explain", methods: map[string]method{"POST": explain}},
 	{path: "names", methods: map[string]method{"GET": get(newNames)}},
 	{path: "backends", methods: map[string]method{"GET": get(newBackends)}},
