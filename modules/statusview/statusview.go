@@ -50,6 +50,7 @@ func Menu() []Entry {
 	return []Entry{
 		{"overview", "Overview", overview},
 		{"certificates", "Certificates", certificatesView},
+		{"flow", "Flow", flow},
 	}
 }
 
