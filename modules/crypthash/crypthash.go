@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package crypthash verifies passwords against the hashes of crypt(3), which the userlists of a
-// haproxy.cfg have: SHA-256 ($5$), SHA-512 ($6$) and bcrypt ($2b$ and its like). It is the module
-// http.authentication.hashes.passthrough_crypt, for Caddy's basic authentication. The older hashes
-// of crypt(3), DES and MD5, can be broken and are not available.
+// haproxy.cfg have: SHA-256 ($5$), SHA-512 ($6$), MD5 ($1$) and bcrypt ($2b$ and its like). It is
+// the module http.authentication.hashes.passthrough_crypt, for Caddy's basic authentication.
+// Hashes by DES, of two characters and eleven, are not available.
 package crypthash
 
 import (
-	"crypto/subtle"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
-	"golang.org/x/crypto/bcrypt"
+	"github.com/go-crypt/crypt"
+	"github.com/go-crypt/crypt/algorithm"
+	"github.com/go-crypt/crypt/algorithm/bcrypt"
+	"github.com/go-crypt/crypt/algorithm/md5crypt"
+	"github.com/go-crypt/crypt/algorithm/shacrypt"
 )
 
 func init() {
@@ -32,41 +37,61 @@ func (Hash) CaddyModule() caddy.ModuleInfo {
 }
 
 // errHash is the error about a hash of another kind.
-var errHash = errors.New("expected a hash of crypt(3) by SHA-256 ($5$), SHA-512 ($6$) or bcrypt ($2b$)")
+var errHash = errors.New("expected a hash of crypt(3) by SHA-256 ($5$), SHA-512 ($6$), MD5 ($1$) or bcrypt ($2b$)")
+
+// decoder knows the hashes.
+var decoder = newDecoder()
+
+func newDecoder() *crypt.Decoder {
+	d := crypt.NewDecoder()
+	for _, register := range []func(algorithm.DecoderRegister) error{shacrypt.RegisterDecoder, md5crypt.RegisterDecoderCommon, bcrypt.RegisterDecoderStandard} {
+		if err := register(d); err != nil {
+			panic(err) // only for hashes that are registered twice
+		}
+	}
+	return d
+}
 
 // Validate returns an error if Compare cannot compare with a hash.
 func Validate(hash string) error {
-	_, err := Hash{}.Compare([]byte(hash), nil)
-	return err
+	if _, err := decoder.Decode(hash); err != nil {
+		return errHash
+	}
+	return nil
 }
 
 // Compare reports whether a hash is that of a password.
 func (Hash) Compare(hash, password []byte) (bool, error) {
-	text := string(hash)
-	if strings.HasPrefix(text, "$2") {
-		switch err := bcrypt.CompareHashAndPassword(hash, password); {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
-			return false, nil
-		}
+	digest, err := decoder.Decode(string(hash))
+	if err != nil {
 		return false, errHash
 	}
-	own, err := rehash(text, password)
+	return digest.MatchBytesAdvanced(password)
+}
+
+// Salted returns the hash of a password by SHA-512, with a salt that follows from a text.
+func Salted(password, text string) string {
+	sum := sha256.Sum256([]byte("salt of caddy-passthrough: " + text))
+	salt := strings.ReplaceAll(base64.RawStdEncoding.EncodeToString(sum[:12]), "+", ".") // 16 characters, the longest salt
+	hasher, err := shacrypt.New(shacrypt.WithSHA512(), shacrypt.WithRounds(shacrypt.IterationsDefaultOmitted))
 	if err != nil {
-		return false, err
+		panic(err) // the options are valid
 	}
-	return subtle.ConstantTimeCompare([]byte(own), hash) == 1, nil
+	digest, err := hasher.HashWithSalt(password, []byte(salt))
+	if err != nil {
+		panic(err) // the length of the salt is valid
+	}
+	return digest.Encode()
 }
 
 // Hash returns the hash of a password by SHA-512, with a salt that follows from the password, so
 // that an unchanged configuration stays the same.
 func (Hash) Hash(password []byte) ([]byte, error) {
-	return []byte(SHA512(string(password), Salt(string(password)))), nil
+	return []byte(Salted(string(password), string(password))), nil
 }
 
-// FakeHash returns a hash that costs as much to compare with as one of SHA512.
-func (Hash) FakeHash() []byte { return []byte(SHA512("", "caddy")) }
+// FakeHash returns a hash that costs as much to compare with as one of Hash.
+func (Hash) FakeHash() []byte { return []byte(Salted("", "")) }
 
 // Interface guards
 var (

@@ -135,7 +135,7 @@ func TestPageMistakes(t *testing.T) {
 		"stats enable\nuserlist\n":                                              "missing name for userlist section",
 		"stats enable\nuserlist u\n\tgroup\n":                                   "'group' expects a name",
 		"stats enable\nuserlist u\n\tuser\n":                                    "'user' expects a name",
-		"stats enable\nuserlist u\n\tuser a password $1$x$y\n":                  "expected a hash of crypt(3)",
+		"stats enable\nuserlist u\n\tuser a password aXy0123456789\n":           "expected a hash of crypt(3)",
 		"stats enable\nuserlist u\n\tuser a colour red\n":                       "expected password, insecure-password or groups",
 		"stats enable\nuserlist u\n\tuser a password\n":                         "'password' expects an argument",
 		"stats enable\nuserlist u\n\tpeople\n":                                  "expected group or user",

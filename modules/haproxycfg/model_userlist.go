@@ -19,7 +19,7 @@ type userlist struct {
 
 // hashOf returns the hash of a plain password. Equal passwords of two users have other hashes.
 func hashOf(name, password string) string {
-	return crypthash.SHA512(password, crypthash.Salt(name+":"+password))
+	return crypthash.Salted(password, name+":"+password)
 }
 
 // of returns the users of some groups, or all users if no groups are given.
