@@ -5,6 +5,9 @@ package control
 import (
 	"fmt"
 
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
@@ -30,19 +33,26 @@ func SessionOf(id uint64) (Session, error) {
 }
 
 // EndSession ends the connection with an ID. Its log line has the termination code K.
-func EndSession(id uint64) error {
+func EndSession(by Origin, id uint64) error {
 	if !frontend.EndLiveOf(id) {
 		return errNoSession(id)
 	}
-	events.Process.Add(events.Event{Kind: events.SessionsEnded, Text: fmt.Sprintf("session %d ended by the operator", id)})
+	reportEnded(by, events.Event{Text: fmt.Sprintf("session %d ended by the operator", id)})
 	return nil
+}
+
+// reportEnded logs and remembers that sessions were ended.
+func reportEnded(by Origin, e events.Event) {
+	e.Kind, e.By = events.SessionsEnded, string(by)
+	events.Process.Add(e)
+	caddy.Log().Named("passthrough").Info(e.Text, zap.String("by", e.By), zap.String("frontend", e.Frontend), zap.String("backend", e.Backend), zap.String("server", e.Server))
 }
 
 func errNoSession(id uint64) error { return unknown("session %d: no such session", id) }
 
 // EndSessions ends the connections that f matches, as EndSession does, and returns their number. f
 // must have a condition: an empty one would end all connections of the process.
-func EndSessions(f SessionFilter) (n int, err error) {
+func EndSessions(by Origin, f SessionFilter) (n int, err error) {
 	switch {
 	case f == SessionFilter{}:
 		return 0, invalid("sessions to end: expected a condition, such as a server")
@@ -56,7 +66,7 @@ func EndSessions(f SessionFilter) (n int, err error) {
 	}
 	n = frontend.EndLive(f)
 	if n > 0 {
-		events.Process.Add(events.Event{Kind: events.SessionsEnded, Text: fmt.Sprintf("sessions ended by the operator: %d", n), Frontend: f.Frontend, Backend: f.Backend, Server: f.Server})
+		reportEnded(by, events.Event{Text: fmt.Sprintf("sessions ended by the operator: %d", n), Frontend: f.Frontend, Backend: f.Backend, Server: f.Server})
 	}
 	return n, nil
 }

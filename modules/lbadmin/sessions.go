@@ -3,12 +3,9 @@
 package lbadmin
 
 import (
-	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
@@ -73,7 +70,7 @@ func newSession(s control.Session) Session {
 }
 
 // sessionParameters select sessions.
-var sessionParameters = []string{"frontend", "backend", "server", "source", "name", "older_than", "idle_for"}
+var sessionParameters = control.SessionParameters()
 
 // listSessions counts the connections, and lists those that the parameters match.
 func listSessions(r *request) (any, error) {
@@ -86,7 +83,7 @@ func listSessions(r *request) (any, error) {
 	if len(query) == 0 {
 		return s, nil
 	}
-	filter, err := newSessionFilter(query)
+	filter, err := control.ParseSessionFilter(query)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +116,7 @@ func endSession(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := control.EndSession(id); err != nil {
+	if err := control.EndSession(control.ByAdmin, id); err != nil {
 		return nil, err
 	}
 	return Ended{1}, nil
@@ -130,14 +127,14 @@ func endSessions(r *request) (any, error) {
 	if r.URL.Query().Has("limit") {
 		return nil, invalid("parameter \"limit\": expected %s", oneOf(sessionParameters))
 	}
-	filter, err := newSessionFilter(r.URL.Query())
+	filter, err := control.ParseSessionFilter(r.URL.Query())
 	if err != nil {
 		return nil, err
 	}
 	if filter == (control.SessionFilter{}) {
 		return nil, invalid("sessions to end: expected a parameter: %s", oneOf(sessionParameters))
 	}
-	n, err := control.EndSessions(filter)
+	n, err := control.EndSessions(control.ByAdmin, filter)
 	return Ended{n}, err
 }
 
@@ -147,45 +144,6 @@ func sessionID(r *request) (uint64, error) {
 		return 0, invalid("session %q: expected the number of a session", r.names[0])
 	}
 	return id, nil
-}
-
-func newSessionFilter(query url.Values) (f control.SessionFilter, err error) {
-	f.Frontend, f.Backend, f.Server, f.Name = query.Get("frontend"), query.Get("backend"), query.Get("server"), query.Get("name")
-	if source := query.Get("source"); source != "" {
-		if f.Source, err = parseSource(source); err != nil {
-			return f, err
-		}
-	}
-	if f.OlderThan, err = duration(query, "older_than"); err != nil {
-		return f, err
-	}
-	f.IdleFor, err = duration(query, "idle_for")
-	return f, err
-}
-
-// parseSource parses an address or a network.
-func parseSource(text string) (netip.Prefix, error) {
-	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
-		return netip.PrefixFrom(address, address.BitLen()), nil
-	}
-	network, err := netip.ParsePrefix(text)
-	if err != nil {
-		return network, invalid("source %q: expected an address or a network such as 192.0.2.0/24", text)
-	}
-	return network, nil
-}
-
-// duration parses a parameter; 0 without it.
-func duration(query url.Values, name string) (time.Duration, error) {
-	text := query.Get(name)
-	if text == "" {
-		return 0, nil
-	}
-	d, err := caddy.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, invalid("%s %q: expected a duration such as 90s or 5m", name, text)
-	}
-	return d, nil
 }
 
 // number parses a parameter; without it, the number is the default.

@@ -193,7 +193,7 @@ func shutdownSession(r *request) error {
 	if err != nil || id == 0 {
 		return errNeedsID
 	}
-	if control.EndSession(id) != nil {
+	if control.EndSession(control.BySocket, id) != nil {
 		return errNoSession
 	}
 	return nil
@@ -207,7 +207,7 @@ func shutdownSessions(r *request) error {
 	if _, err := control.BackendOf(backend); err != nil {
 		return errNoBackend
 	}
-	if _, err := control.EndSessions(control.SessionFilter{Backend: backend, Server: server}); err != nil {
+	if _, err := control.EndSessions(control.BySocket, control.SessionFilter{Backend: backend, Server: server}); err != nil {
 		return errNoServer
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,6 +28,10 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"rfc":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 	"bar":     func(part *float64) string { return strconv.FormatFloat(*part, 'f', 2, 64) },
 	"first":   func(i int) bool { return i == 0 },
+
+	"needsValue": func(all []statusview.Action) bool {
+		return slices.ContainsFunc(all, func(a statusview.Action) bool { return a.Value != "" })
+	},
 }).ParseFS(templateFiles, "templates/*.html"))
 
 // document holds the data of the page's template.
@@ -37,10 +42,32 @@ type document struct {
 	View    *statusview.View
 	Query   statusview.Query
 	Version string
-	// Status and Problem are those of an answer that is an error.
-	Status  int
-	Problem string
-	Now     time.Time
+	// Status and Problem are those of an answer that is an error. Done reports a change.
+	Status        int
+	Problem, Done string
+	Now           time.Time
+	// Token is that of the reader's changes.
+	Token string
+}
+
+// part is a panel with its document, for the template.
+type part struct {
+	Document *document
+	Panel    statusview.Panel
+}
+
+// Panel returns what the template of a panel gets.
+func (d *document) Panel(p statusview.Panel) part { return part{d, p} }
+
+// changeable is a table with the fields of its form, for the template.
+type changeable struct {
+	Table       *statusview.Table
+	Token, Back string
+}
+
+// Table returns what the template of a table gets.
+func (d *document) Table(t statusview.Table) changeable {
+	return changeable{&t, d.Token, d.Query.URL()}
 }
 
 func (p *page) document() document {
@@ -56,11 +83,14 @@ func (p *page) show(w http.ResponseWriter, r *http.Request) {
 	q, err := statusview.ParseQuery(r.URL.Query())
 	if err == nil {
 		d.Query, d.Live = q, "page/live"+q.URL()
-		d.View, err = statusview.Build(q, &p.options, d.Now)
+		d.View, err = p.build(q)
 	}
 	if err != nil {
 		p.fail(w, r, statusOf(err), err.Error())
 		return
+	}
+	if p.options.Control {
+		d.Token, d.Done = tokenFor(r, d.Now), doneText(r.URL.Query())
 	}
 	d.write(w, r, http.StatusOK)
 }

@@ -22,6 +22,7 @@
 //
 // An update has these members, all of which may be missing:
 //
+//	shape     of a full state: unless it is data-shape of the page, the page must be loaded anew
 //	facts     {ID: CELL}
 //	messages  {ID of the panel: [{class, at, text, advice, href}]}: all messages of the panel
 //	graphs    {ID: {now, peak, series: [{name, class, d}]}}: d is a path in SVG's language
@@ -48,6 +49,19 @@ type page struct {
 	options statusview.Options
 	// refresh is the time after which browsers without script load the page again; 0: never.
 	refresh time.Duration
+	feeds   feeds
+}
+
+// newPage returns a page whose streams end as soon as ended reports true.
+func newPage(o statusview.Options, refresh time.Duration, ended func() bool) *page {
+	p := &page{options: o, refresh: refresh}
+	p.feeds.build, p.feeds.ended = p.build, ended
+	return p
+}
+
+// build returns a view of the page as it is now.
+func (p *page) build(q statusview.Query) (*statusview.View, error) {
+	return statusview.Build(q, &p.options, time.Now())
 }
 
 // serve answers a request for a path below the page's, which is empty or a path such as
@@ -59,11 +73,15 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request, path string) {
 		p.report(w, r, rest)
 	case strings.HasPrefix(path, ";"): // ;up, ;norefresh, ;st=DONE and others of HAProxy's page
 		http.Redirect(w, r, "./", http.StatusFound)
+	case path == "" && r.Method == http.MethodPost:
+		p.change(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		p.fail(w, r, http.StatusMethodNotAllowed, "This page only shows.")
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		p.fail(w, r, http.StatusMethodNotAllowed, "method "+r.Method+": expected GET, HEAD or POST")
 	case path == "":
 		p.show(w, r)
+	case path == "page/live":
+		p.stream(w, r)
 	case strings.HasPrefix(path, "page/") && serveAsset(w, r, strings.TrimPrefix(path, "page/")):
 	default:
 		p.fail(w, r, http.StatusNotFound, "There is nothing at this address.")
@@ -77,6 +95,6 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 func setHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers send forms without an origin
 	h.Set("Cache-Control", "no-store")
 }

@@ -3,38 +3,55 @@
 package statusview
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
 
-// Number returns a whole number, with spaces between groups of digits.
-func Number[N ~int | ~int64 | ~uint64](n N) Cell {
-	return Cell{Text: grouped(int64(n)), Sort: new(float64(n))}
-}
+// space is a narrow no-break space, which separates groups of digits.
+const space = "\u202f"
 
-// grouped returns a number with a narrow no-break space between groups of three digits.
+// Number returns a whole number, with spaces between groups of digits.
+func Number[N ~int | ~int64 | ~uint64](n N) Cell { return Cell{Text: grouped(int64(n))} }
+
+// grouped returns a number with spaces between groups of three digits.
 func grouped(n int64) string {
 	digits := strconv.FormatInt(n, 10)
-	if n < 0 {
+	if n < 1000 {
 		return digits
 	}
-	var b []byte
+	b := make([]byte, 0, 40)
 	for i := range len(digits) {
 		if i > 0 && (len(digits)-i)%3 == 0 {
-			b = append(b, "\u202f"...)
+			b = append(b, space...)
 		}
 		b = append(b, digits[i])
 	}
 	return string(b)
 }
 
+// nonzero returns a cell with a class, unless it is 0.
+func nonzero(c Cell, class string) Cell {
+	if c.Text != "0" {
+		c.Class = class
+	}
+	return c
+}
+
+// withTitle returns a cell with a title.
+func withTitle(c Cell, format string, args ...any) Cell {
+	c.Title = fmt.Sprintf(format, args...)
+	return c
+}
+
 // Limit returns a limit, or a quiet dash for none.
 func Limit[N ~int | ~int64](n N) Cell {
 	if n == 0 {
-		return Cell{Text: "-", Class: Quiet, Sort: new(0.0)}
+		return Cell{Text: "-", Class: Quiet, Sort: new(float64)}
 	}
 	return Number(n)
 }
@@ -42,8 +59,7 @@ func Limit[N ~int | ~int64](n N) Cell {
 // rate returns a number of events in the last second.
 func rate(n int) Cell {
 	c := Number(n)
-	c.Text += "/s"
-	return c
+	return Cell{Text: c.Text + "/s", Sort: new(float64(n))}
 }
 
 // Bytes returns a number of bytes in short form, with the exact one as title.
@@ -63,7 +79,29 @@ func Time(at time.Time) Cell {
 	if at.IsZero() {
 		return Cell{Class: Words}
 	}
-	return Cell{Text: at.UTC().Format("2006-01-02 15:04:05Z"), Class: Words, At: at, Sort: new(float64(at.Unix()))}
+	return Cell{Text: at.UTC().Format("2006-01-02 15:04:05Z"), Class: Words, At: at}
+}
+
+// Ago returns a time that is shown as the time since then; for the zero time, a quiet dash.
+func Ago(at time.Time) Cell {
+	if at.IsZero() {
+		return Cell{Text: "-", Class: Words + " " + Quiet, Sort: new(float64)}
+	}
+	return Cell{Text: texttable.Age(time.Since(at)), Class: Words + " " + Since, At: at}
+}
+
+// idOf returns a name as a part of IDs: letters, digits, hyphens, and other bytes as _XX.
+func idOf(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "_%02x", c)
+		}
+	}
+	return b.String()
 }
 
 // Age returns a duration by its two largest units.

@@ -10,6 +10,8 @@ import (
 // Panel is a part of a view with a heading. IDs are unique in a view: letters, digits and hyphens.
 type Panel struct {
 	ID, Title string
+	// Href is the address of a view with more about it.
+	Href string
 	// Note explains the panel in a sentence.
 	Note     string
 	Facts    []Fact
@@ -28,11 +30,12 @@ type Cell struct {
 	Class, Title string
 	// Href is the address that the text links to.
 	Href string
-	// Sort is the key by which tables are sorted; nil: Text.
+	// Sort is the key by which tables are sorted; nil: At, or else Text, as a number if it is one.
 	Sort *float64
 	// Bar is the part of a limit that is used, from 0 to 1; nil: no bar.
 	Bar *float64
-	// At is a time; it is shown in the reader's time zone in place of Text, which is in UTC.
+	// At is a time, which scripts show in the reader's time zone, or with the class ago as the time
+	// since then. Text is the same without script.
 	At time.Time
 }
 
@@ -53,6 +56,7 @@ const (
 	Info      = "info"
 	Quiet     = "quiet" // of little interest: a zero, an absent value
 	Words     = "t"     // text, aligned at the left; numbers have no class
+	Since     = "ago"   // At is shown as the time since then
 )
 
 // Fact is a labelled value, such as a number of the overview.

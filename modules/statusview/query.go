@@ -75,7 +75,10 @@ func ParseQuery(values url.Values) (q Query, err error) {
 }
 
 // URL returns the address of the query, relative to the page.
-func (q Query) URL() string {
+func (q Query) URL() string { return "?" + q.values().Encode() }
+
+// values returns the parameters of the query.
+func (q Query) values() url.Values {
 	values := make(url.Values)
 	for _, f := range q.fields() {
 		if *f.value != "" {
@@ -88,7 +91,7 @@ func (q Query) URL() string {
 	if q.All {
 		values.Set("all", "1")
 	}
-	return "?" + values.Encode()
+	return values
 }
 
 // BackendURL returns the address of the view of a backend.

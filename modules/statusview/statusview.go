@@ -49,8 +49,10 @@ type Entry struct {
 func Menu() []Entry {
 	return []Entry{
 		{"overview", "Overview", overview},
+		{"backends", "Backends", backends},
 		{"certificates", "Certificates", certificatesView},
 		{"flow", "Flow", flow},
+		{"sessions", "Sessions", sessions},
 	}
 }
 

@@ -2,6 +2,8 @@
 
 package statusview
 
+import "slices"
+
 // Table is a table of rows with the same columns.
 type Table struct {
 	ID, Caption string
@@ -25,6 +27,8 @@ type Column struct {
 	Group string
 	// Help explains the column.
 	Help string
+	// Href is the address of the table sorted by the column; empty: it cannot be sorted.
+	Href string
 	// Words says that it holds text, not numbers.
 	Words bool
 	// Rank is 0 for a column that is always shown; those of higher ranks may be hidden on narrow
@@ -71,4 +75,14 @@ func (t *Table) Groups() (groups []Group) {
 		return nil
 	}
 	return groups
+}
+
+// ActionLabel returns the label of the action with a name, or "".
+func ActionLabel(name string) string {
+	for _, a := range slices.Concat(serverActions, sessionActions, frontendActions) {
+		if a.Name == name {
+			return a.Label
+		}
+	}
+	return ""
 }
