@@ -75,6 +75,9 @@ type App struct {
 	// SocketsRaw are sockets for HAProxy's commands. See the module passthrough.socket.
 	SocketsRaw []json.RawMessage `json:"sockets,omitempty"`
 
+	// StatusPage configures the status page at the admin endpoint.
+	StatusPage StatusPage `json:"status_page,omitzero"`
+
 	// Variables are shared by all connections. They are computed in this order when the configuration
 	// is loaded; rules may change them later. They are HAProxy's set-var in its global section.
 	Variables []Variable `json:"variables,omitempty"`

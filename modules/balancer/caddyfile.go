@@ -56,6 +56,9 @@ func init() {
 //		socket <path>|<address> {
 //			…
 //		}
+//		status_page {
+//			allow_control
+//		}
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -80,6 +83,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"stick_counters":         options.Int(&a.StickCounters, 1, rules.MaxCounters),
 		"metrics":                options.Once(a.parseMetrics),
 		"socket":                 options.Repeatable(a.parseSocket),
+		"status_page":            options.Once(a.parseStatusPage),
 		"set_var":                options.Repeatable(a.parseVariable),
 		"log":                    options.Text(&a.Log),
 		"grace_period":           TimeoutOption(&a.GracePeriod),

@@ -35,6 +35,9 @@ func ConfigOf(ctx context.Context) (Config, bool) {
 	return config, config.files == c.FileSystems()
 }
 
+// Active returns the configuration that runs; ok is false if none does.
+func Active() (c Config, ok bool) { return ConfigOf(caddy.ActiveContext()) }
+
 // Running reports whether the configuration has been started as a whole: until then, any app may
 // still refuse it. It returns false again when the next one runs.
 func (c Config) Running() bool {

@@ -68,7 +68,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision prepares the page.
-func (h *Handler) Provision(ctx caddy.Context) error {
+func (h *Handler) Provision(caddy.Context) error {
 	if h.Path == "" {
 		h.Path = "/status/"
 	}
@@ -81,7 +81,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.base = strings.TrimSuffix(h.Path, "/") + "/"
 	h.page = newPage(statusview.Options{
 		Title: h.Title, Node: caddy.NewReplacer().ReplaceKnown(h.Node, ""), Description: h.Description, HideVersion: h.HideVersion, Scope: h.Scope, Control: h.AllowControl,
-	}, time.Duration(h.Refresh), replaced(ctx))
+	}, time.Duration(h.Refresh))
 	return nil
 }
 

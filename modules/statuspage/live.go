@@ -31,7 +31,8 @@ type event struct {
 // readers.
 type feeds struct {
 	build func(statusview.Query) (*statusview.View, error)
-	ended func() bool // reports whether the streams should end
+	// until returns a function that reports whether streams which begin now should end.
+	until func() (ended func() bool)
 
 	mu      sync.Mutex
 	readers int
@@ -92,10 +93,10 @@ func (f *feeds) leave(one *feed, r *reader) {
 func (f *feeds) run(one *feed) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
+	for ended := f.until(); ; {
 		view, err := f.build(one.query)
 		switch {
-		case f.ended():
+		case ended():
 			f.end(one)
 			return
 		case err != nil || !one.publish(view):

@@ -119,7 +119,7 @@ func TestLive(t *testing.T) {
 func TestOneComputation(t *testing.T) {
 	t.Parallel()
 	var computed, most atomic.Int64
-	f := feeds{ended: func() bool { return false }, build: func(statusview.Query) (*statusview.View, error) {
+	f := feeds{until: untilReload, build: func(statusview.Query) (*statusview.View, error) {
 		most.Store(max(most.Load(), computed.Add(1)))
 		return new(statusview.View), nil
 	}}
@@ -188,7 +188,7 @@ func TestEndOfStreams(t *testing.T) {
 	var ended atomic.Bool
 	h := new(Handler)
 	s := site(t, h, "")
-	h.page.feeds.ended = ended.Load
+	h.page.feeds.until = func() func() bool { return ended.Load }
 	events, _ := watch(t, s, "?view=overview")
 	<-events
 	ended.Store(true)

@@ -2,7 +2,8 @@
 
 // Package statuspage serves the status page: the views of package statusview as HTML, for readers
 // without script too, and what changes in them as a stream of server-sent events. The handler
-// http.handlers.passthrough_status serves it in a site.
+// http.handlers.passthrough_status serves it in a site, and the module admin.api.passthrough_page
+// at /passthrough/ of the admin endpoint.
 //
 // Below the address of the page, which ends in a slash:
 //
@@ -52,10 +53,10 @@ type page struct {
 	feeds   feeds
 }
 
-// newPage returns a page whose streams end as soon as ended reports true.
-func newPage(o statusview.Options, refresh time.Duration, ended func() bool) *page {
+// newPage returns a page whose streams end when the configuration is reloaded.
+func newPage(o statusview.Options, refresh time.Duration) *page {
 	p := &page{options: o, refresh: refresh}
-	p.feeds.build, p.feeds.ended = p.build, ended
+	p.feeds.build, p.feeds.until = p.build, untilReload
 	return p
 }
 
