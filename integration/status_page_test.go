@@ -161,7 +161,7 @@ func TestStatusPage(t *testing.T) {
 	if body := s.page(t, location.RequestURI()); !strings.Contains(body, "DRAIN") || !strings.Contains(body, "changed 1.") {
 		t.Errorf("the page does not show the drain:\n%s", body)
 	}
-	s.await(t, "the log line of the change", func([]logLine) bool {
+	until(t, "the log line of the change", func() bool {
 		return strings.Contains(s.log(), `"by":"status page, user \"alice\", from 127.0.0.1:`)
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// manyServers is the number of servers above which the view of all backends shows only those of a
-// backend that need attention.
+// The view of all backends shows only the servers of a backend that need attention if it has more
+// than manyServers, or if those before it are pageSize already.
 const manyServers = 50
 
 // backends shows the frontends and all backends with their servers, or one backend.
@@ -24,11 +24,16 @@ func backends(q Query, o *Options, _ time.Time) ([]Panel, error) {
 		panels[0].Tables = []Table{frontends}
 	}
 	all := control.Backends()
-	find := newFinder(all)
+	find, room := newFinder(all), pageSize
 	for i := range all {
-		if b := &all[i]; o.Shows(b.Name) {
-			panels = append(panels, backendPanel(b, q, o, find))
+		b := &all[i]
+		if !o.Shows(b.Name) {
+			continue
 		}
+		few := len(b.Servers) <= min(manyServers, room)
+		p := backendPanel(b, few, q, o, find)
+		room = max(0, room-len(p.Tables[0].Rows))
+		panels = append(panels, p)
 	}
 	return panels, nil
 }
@@ -63,12 +68,11 @@ func oneBackend(q Query, o *Options) ([]Panel, error) {
 	return []Panel{p}, nil
 }
 
-// backendPanel shows a backend among others: all of its servers, or of many those that need
-// attention.
-func backendPanel(b *control.Backend, q Query, o *Options, find finder) Panel {
+// backendPanel shows a backend among others: all of its servers if they are few, or else those that
+// need attention.
+func backendPanel(b *control.Backend, few bool, q Query, o *Options, find finder) Panel {
 	p := backendSummary(b)
 	t := serversTable(b, o)
-	few := len(b.Servers) <= manyServers
 	rows := newServerRows(find)
 	for i := range b.Servers {
 		s := &b.Servers[i]
@@ -81,11 +85,12 @@ func backendPanel(b *control.Backend, q Query, o *Options, find finder) Panel {
 	}
 	t.Total = len(t.Rows)
 	if len(t.Rows) > pageSize {
-		t.Rows, t.More = t.Rows[:pageSize], Query{View: "backends", Backend: b.Name, Filter: q.Filter}.URL()
+		t.Rows = t.Rows[:pageSize]
 	}
 	if !few {
 		p.Note = fmt.Sprintf("Of its %d servers, those that need attention are shown.", len(b.Servers))
 		t.Empty = "No server needs attention."
+		t.More = Query{View: "backends", Backend: b.Name, Filter: q.Filter}.URL()
 	}
 	rows.addHistory(b.Name, &t)
 	p.Tables = []Table{t}
@@ -95,7 +100,8 @@ func backendPanel(b *control.Backend, q Query, o *Options, find finder) Panel {
 // needsAttention reports whether a server is not simply up: it is down, changes its state, is in
 // drain or maintenance, or has clients that wait for it.
 func needsAttention(s *pool.ServerStatus) bool {
-	return s.Down || s.Admin != pool.Ready || s.Counter < s.Of || s.Queued > 0 || s.MaxConn > 0 && s.Sessions >= int64(s.MaxConn)
+	changing := s.Counter < s.Of && !s.Check.At.IsZero()
+	return s.Down || s.Admin != pool.Ready || changing || s.Queued > 0 || s.MaxConn > 0 && s.Sessions >= int64(s.MaxConn)
 }
 
 // backendSummary returns a panel with the numbers of a backend.

@@ -48,10 +48,10 @@ func withTitle(c Cell, format string, args ...any) Cell {
 	return c
 }
 
-// Limit returns a limit, or a quiet dash for none.
+// Limit returns a limit, or an empty cell for none.
 func Limit[N ~int | ~int64](n N) Cell {
 	if n == 0 {
-		return Cell{Text: "-", Class: Quiet, Sort: new(float64)}
+		return Cell{}
 	}
 	return Number(n)
 }
@@ -64,7 +64,11 @@ func rate(n int) Cell {
 
 // Bytes returns a number of bytes in short form, with the exact one as title.
 func Bytes(n int64) Cell {
-	return Cell{Text: texttable.Bytes(n) + "B", Title: grouped(n) + " bytes", Sort: new(float64(n))}
+	c := Cell{Text: texttable.Bytes(n) + "B", Sort: new(float64(n))}
+	if n >= 1000 {
+		c.Title = grouped(n) + " bytes"
+	}
+	return c
 }
 
 // Text returns text that may hold bytes of clients or servers: those that are not printable are
@@ -82,10 +86,10 @@ func Time(at time.Time) Cell {
 	return Cell{Text: at.UTC().Format("2006-01-02 15:04:05Z"), Class: Words, At: at}
 }
 
-// Ago returns a time that is shown as the time since then; for the zero time, a quiet dash.
+// Ago returns a time that is shown as the time since then; an empty cell for the zero time.
 func Ago(at time.Time) Cell {
 	if at.IsZero() {
-		return Cell{Text: "-", Class: Words + " " + Quiet, Sort: new(float64)}
+		return Cell{}
 	}
 	return Cell{Text: texttable.Age(time.Since(at)), Class: Words + " " + Since, At: at}
 }
@@ -107,10 +111,10 @@ func idOf(name string) string {
 // Age returns a duration by its two largest units.
 func Age(d time.Duration) Cell { return Cell{Text: texttable.Age(d), Sort: new(d.Seconds())} }
 
-// Used returns a number as a bar against a limit; without a limit (0), as a number alone.
+// Used returns a number as a bar against a limit; 0, or without a limit (0), as a number alone.
 func Used[N ~int | ~int64](n N, limit int) Cell {
 	c := Number(n)
-	if limit > 0 {
+	if limit > 0 && n > 0 {
 		c.Bar = new(min(1, max(0, float64(n)/float64(limit))))
 		c.Title = grouped(int64(n)) + " of " + grouped(int64(limit))
 	}

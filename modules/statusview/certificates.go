@@ -43,7 +43,7 @@ func certificatesView(_ Query, o *Options, now time.Time) ([]Panel, error) {
 		}
 	}
 	t.Total = len(t.Rows)
-	return append(conflictPanels(o), Panel{ID: "certificates", Title: "Certificates of servers", Note: "As the last health check over TLS saw them; those that end first come first.", Tables: []Table{t}}), nil
+	return append(conflictPanels(o), Panel{ID: "certificates-seen", Title: "Certificates of servers", Note: "As the last health check over TLS saw them; those that end first come first.", Tables: []Table{t}}), nil
 }
 
 // conflictPanels returns a panel about names of certificates that are routed elsewhere, if there

@@ -51,7 +51,7 @@ func frontendsTable(all []control.Frontend, o *Options) Table {
 func frontendRow(f *control.Frontend) Row {
 	state := frontendState(f)
 	denied := f.RefusedFor("connection", "session", "content")
-	return Row{Key: f.Name, Class: state.Class, Target: url.PathEscape(f.Name), Cells: []Cell{
+	return Row{Key: Text(f.Name).Text, Class: state.Class, Target: url.PathEscape(f.Name), Cells: []Cell{
 		Text(f.Name),
 		{Text: state.Text, Class: Words + " " + state.Class},
 		listenerNames(f),

@@ -8,29 +8,53 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 )
 
 // newestEvents is the number of events that the overview shows.
 const newestEvents = 10
 
 // overview shows the numbers of the process and what happened last.
-func overview(_ Query, o *Options, now time.Time) ([]Panel, error) {
+func overview(_ Query, o *Options, _ time.Time) ([]Panel, error) {
 	return []Panel{
-		{ID: "now", Title: "Now", Facts: processFacts(control.ProcessNow(), now)},
-		{ID: "events", Title: "Newest events", Messages: eventMessages(control.Events(0, 0), o)},
+		{ID: "now", Title: "Now", Facts: processFacts(control.ProcessNow())},
+		{ID: "hour", Title: "The last hour", Graphs: trendGraphs(control.History())},
+		{ID: "events", Title: "Newest events", Feed: true, Messages: eventMessages(control.Events(0, 0), o)},
 	}, nil
 }
 
-func processFacts(p control.Process, now time.Time) []Fact {
-	return []Fact{
-		{"connections", "Connections", Number(p.Connections)},
-		{"rate", "New sessions", rate(p.SessionRate)},
+func processFacts(p control.Process) []Fact {
+	facts := []Fact{
+		{"connections", "Connections", withTitle(Used(p.Connections, limitOf(&p)), "the highest number so far: %d", p.Highest)},
+		{"connections-max", "At most", Limit(limitOf(&p))},
+		{"rate", "New sessions", withTitle(rate(p.SessionRate), "the highest number in a second: %d", p.MaxSessionRate)},
 		{"total", "Connections so far", Number(p.Total)},
-		{"in", "From clients", Bytes(p.In)},
-		{"out", "To clients", Bytes(p.Out)},
-		{"uptime", "Uptime", Cell{Text: texttable.Age(now.Sub(p.Started))}},
+		{"in", "From clients", withTitle(Bytes(p.In), "%d bytes in connections that have ended", p.In)},
+		{"out", "To clients", withTitle(Bytes(p.Out), "%d bytes in connections that have ended", p.Out)},
+		{"memory", "Memory", Bytes(int64(p.Memory.System))},
+		{"overload", "Overload", overload(p.Overload.Stage)},
+		{"uptime", "Up for", Ago(p.Started)},
 	}
+	if p.Stopping {
+		facts = append(facts, Fact{"stopping", "State", Cell{Text: "stopping", Class: Warn}})
+	}
+	return facts
+}
+
+// limitOf returns the limit of connections: the one that was set, or that of descriptors.
+func limitOf(p *control.Process) int {
+	if p.MaxConn > 0 && (p.Possible == 0 || p.MaxConn < p.Possible) {
+		return p.MaxConn
+	}
+	return p.Possible
+}
+
+// overload returns a stage of overload.
+func overload(stage string) Cell {
+	if stage == "normal" {
+		return Cell{Text: stage, Class: Good}
+	}
+	return Cell{Text: stage, Class: Bad}
 }
 
 // eventMessages returns the newest events that are in scope, the newest first.
@@ -42,7 +66,7 @@ func eventMessages(all []control.Event, o *Options) (list []Message) {
 		if e.Backend != "" && !o.Shows(e.Backend) || e.Frontend != "" && !o.Shows(e.Frontend) {
 			continue
 		}
-		m := Message{Class: eventClass(e.Kind), At: e.At, Text: e.Text}
+		m := Message{Class: eventClass(e.Kind), At: e.At, Text: printable.Message(e.Text)}
 		if e.Backend != "" {
 			m.Href = BackendURL(e.Backend)
 		}

@@ -16,6 +16,7 @@ type Panel struct {
 	Note     string
 	Facts    []Fact
 	Messages []Message
+	Feed     bool // says that messages may come later, too
 	Form     *Form
 	Graphs   []Graph
 	Figure   *Figure

@@ -20,7 +20,7 @@ var serverColumns = []Column{
 	{Title: "Status", Words: true, Help: "HAProxy's word; UP 1/3: one more failed check takes it down"},
 	{Title: "Since", Words: true, Help: "the last change of the status", Rank: 1},
 	{Title: "Weight", Group: "Weight", Help: "in effect, of the configured one", Rank: 1},
-	{Title: "Role", Group: "Weight", Words: true, Help: "active or backup", Rank: 2},
+	{Title: "Role", Group: "Weight", Words: true, Help: "backup, or active without a word", Rank: 2},
 	{Title: "Cur", Group: "Queue", Help: "clients that wait for this server", Rank: 1},
 	{Title: "Max", Group: "Queue", Rank: 3},
 	{Title: "Limit", Group: "Queue", Rank: 3},
@@ -35,7 +35,7 @@ var serverColumns = []Column{
 	{Title: "Out", Group: "Bytes", Help: "to clients", Rank: 1},
 	{Title: "Conn", Group: "Errors", Help: "clients that were not connected"},
 	{Title: "Resp", Group: "Errors", Help: "sessions that the server broke", Rank: 1},
-	{Title: "Abrt", Group: "Errors", Help: "sessions that a client broke, or left idle", Rank: 3},
+	{Title: "Abrt", Group: "Errors", Help: "sessions that one side broke, or left idle", Rank: 3},
 	{Title: "Retr", Group: "Warnings", Help: "further attempts to connect", Rank: 3},
 	{Title: "Redis", Group: "Warnings", Help: "attempts that went on to another server", Rank: 3},
 	{Title: "Last", Group: "Checks", Words: true, Help: "the last health check"},
@@ -121,7 +121,7 @@ func (rows serverRows) row(backend string, s *pool.ServerStatus) Row {
 	status := statfields.ServerState(s, rows.find.checked(s))
 	class := serverClass(s, status)
 	t := &s.Traffic
-	return Row{Key: s.Name, Class: class, Target: targetOf(backend, s.Name), Cells: []Cell{
+	return Row{Key: Text(s.Name).Text, Class: class, Target: targetOf(backend, s.Name), Cells: []Cell{
 		{Text: Text(s.Name).Text, Class: Words, Title: serverTitle(s)},
 		{Text: status, Class: Words + " " + class},
 		Ago(s.Since),
@@ -132,7 +132,7 @@ func (rows serverRows) row(backend string, s *pool.ServerStatus) Row {
 		Used(s.Sessions, s.MaxConn), Number(s.MaxSessions), Limit(s.MaxConn), Number(s.Taken), Ago(s.LastTaken),
 		Bytes(t.In), Bytes(t.Out),
 		nonzero(Number(t.ConnectErrors), Bad), nonzero(Number(t.ResponseErrors), Bad),
-		withTitle(Number(t.ClientAborts), "by clients: %d, by the server: %d", t.ClientAborts, t.ServerAborts),
+		aborts(t),
 		nonzero(Number(s.Retries), Warn), nonzero(Number(s.Redispatches), Warn),
 		lastCheck(s), {}, Number(s.Checks.Harmful), nonzero(Number(s.Downs), Bad), downTime(s),
 	}}
@@ -183,11 +183,20 @@ func weight(s *pool.ServerStatus) Cell {
 	return c
 }
 
+// aborts returns the number of sessions that one side broke.
+func aborts(t *pool.Traffic) Cell {
+	c := Number(t.ClientAborts + t.ServerAborts)
+	if c.Text != "0" {
+		c.Title = fmt.Sprintf("by clients: %d, by the server: %d", t.ClientAborts, t.ServerAborts)
+	}
+	return c
+}
+
 func role(s *pool.ServerStatus) Cell {
 	if s.Backup {
 		return Cell{Text: "backup", Class: Words}
 	}
-	return Cell{Text: "active", Class: Words}
+	return Cell{}
 }
 
 // lastCheck returns the result of the last check in HAProxy's words.
@@ -195,7 +204,7 @@ func lastCheck(s *pool.ServerStatus) Cell {
 	c := &s.Check
 	switch {
 	case s.ServerConfig.Check == nil:
-		return Cell{Class: Words}
+		return Cell{}
 	case s.ChecksOff:
 		return Cell{Text: "disabled", Class: Words + " " + Warn}
 	case c.At.IsZero():
@@ -233,7 +242,8 @@ func (rows serverRows) addHistory(backend string, t *Table) {
 		return
 	}
 	for i := range t.Rows {
-		checks, _, err := control.CheckHistory(backend, t.Rows[i].Key)
+		ref, _ := ServerOfTarget(t.Rows[i].Target)
+		checks, _, err := control.CheckHistory(backend, ref.Server)
 		if err != nil || len(checks) == 0 { // it was removed, or has no checks
 			continue
 		}
@@ -253,9 +263,9 @@ func history(checks []pool.CheckRecord) Cell {
 			marks.WriteString("·")
 		}
 	}
-	c := Cell{Text: marks.String(), Class: Words + " strip", Title: fmt.Sprintf("%d of the last %d checks failed", failed, len(checks))}
+	c := Cell{Text: marks.String(), Class: Words}
 	if failed > 0 {
-		c.Class += " " + Bad
+		c.Class, c.Title = Words+" "+Bad, fmt.Sprintf("%d of the last %d checks failed", failed, len(checks))
 	}
 	return c
 }

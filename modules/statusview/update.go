@@ -141,7 +141,7 @@ func (u *Update) addPanel(from, to *Panel) {
 			put(&u.Facts, to.Facts[i].ID, to.Facts[i].Value)
 		}
 	}
-	if !slices.Equal(from.Messages, to.Messages) || from.ID == "" {
+	if !slices.Equal(from.Messages, to.Messages) || from.ID == "" && to.Feed {
 		put(&u.Messages, to.ID, append([]Message{}, to.Messages...))
 	}
 	for i := range to.Graphs {
