@@ -92,9 +92,9 @@ page: .ci/tools/node_modules/.package-lock.json ## Show the page in Chromium: al
 	npm ci --prefix .ci/tools --ignore-scripts --no-audit --no-fund
 
 .PHONY: load
-load: ## Check 1200 servers each second, move 10 GiB each way by curl, show 1000 servers and 8000 sessions each second; print what that costs
+load: ## Check 1200 servers each second, move 10 GiB each way by curl, show 1000 servers and 8000 sessions each second, and the page to ten readers; print what that costs
 	.ci/deps
-	LOAD=1 go test -v -count=1 -timeout 30m -run 'TestManyChecks|TestCurlBothWays|TestSnapshotCost' ./integration
+	LOAD=1 go test -v -count=1 -timeout 30m -run 'TestManyChecks|TestCurlBothWays|TestSnapshotCost|TestStatusCost' ./integration
 
 # ROUNDS and SECONDS are the number and the duration of runs of each workload per proxy; RUN=short,late
 # and PROXIES=haproxy,ours pick some of them. HAPROXY=/path names another HAProxy to compare with.

@@ -12,23 +12,50 @@ import (
 // pageSize is the number of rows of a table in HTML.
 const pageSize = 100
 
-// arrange filters, sorts and cuts the rows of a table as a query asks, and sets the addresses of
-// its other arrangements. It is for the one long table of a view.
-func (t *Table) arrange(q Query) {
-	if q.Filter != "" {
-		t.Rows = slices.DeleteFunc(t.Rows, func(r Row) bool { return !r.contains(q.Filter) })
-	}
-	t.sort(q.Sort)
+// arrange fills a table with n rows, filtered, sorted and cut as a query asks, and sets the
+// addresses of its other arrangements. It is for the one long table of a view. Rows that cannot be
+// shown are not made.
+func (t *Table) arrange(q Query, n int, row func(i int) Row) {
 	for i := range t.Columns {
 		t.Columns[i].Href = sortedBy(q, i+1)
 	}
-	t.Total = len(t.Rows)
+	from, to := q.page(n)
+	if q.Filter == "" && q.Sort == "" {
+		for i := from; i < to; i++ {
+			t.Rows = append(t.Rows, row(i))
+		}
+		t.cut(q, n)
+		return
+	}
+	for i := range n {
+		if r := row(i); q.Filter == "" || r.contains(q.Filter) {
+			t.Rows = append(t.Rows, r)
+		}
+	}
+	t.sort(q.Sort)
+	total := len(t.Rows)
+	from, to = q.page(total)
+	t.Rows = t.Rows[from:to]
+	t.cut(q, total)
+}
+
+// page returns the first of the rows to show, and the one after the last, of n.
+func (q *Query) page(n int) (from, to int) {
+	if q.All {
+		return 0, n
+	}
+	from = min(q.Offset, n)
+	return from, min(n, from+pageSize)
+}
+
+// cut records that the rows are those of a page, out of a total.
+func (t *Table) cut(q Query, total int) {
+	t.Total, t.Offset = total, 0
 	if q.All {
 		return
 	}
-	t.Offset = min(q.Offset, len(t.Rows))
-	t.Rows = t.Rows[t.Offset:min(len(t.Rows), t.Offset+pageSize)]
-	if end := t.Offset + len(t.Rows); end < t.Total {
+	t.Offset = min(q.Offset, total)
+	if end := t.Offset + len(t.Rows); end < total {
 		next := q
 		next.Offset = end
 		t.More = next.URL()

@@ -58,11 +58,8 @@ func oneBackend(q Query, o *Options) ([]Panel, error) {
 	p := backendSummary(&b)
 	p.Form = filterForm(q)
 	t := serversTable(&b, o)
-	rows := newServerRows(newFinder(control.Backends()))
-	for i := range b.Servers {
-		t.Rows = append(t.Rows, rows.row(b.Name, &b.Servers[i]))
-	}
-	t.arrange(q)
+	rows := newServerRows(finderFor(&b))
+	t.arrange(q, len(b.Servers), func(i int) Row { return rows.row(b.Name, &b.Servers[i]) })
 	rows.addHistory(b.Name, &t)
 	p.Tables = []Table{t}
 	return []Panel{p}, nil

@@ -108,7 +108,9 @@ func TestChoicesTable(t *testing.T) {
 				t.Fatalf("%+v", row)
 			}
 			keys[row.Key] = true
-			sum, rateSum = sum+*row.Cells[3].Sort, rateSum+*row.Cells[4].Sort
+			count, _ := row.Cells[3].key()
+			perSecond, _ := row.Cells[4].key()
+			sum, rateSum = sum+count, rateSum+perSecond
 		}
 		if sum != total || rateSum != rates {
 			t.Fatalf("the rows add up to %v and %v/s, want %v and %v/s", sum, rateSum, total, rates)

@@ -51,6 +51,9 @@ func (q *Query) fields() []parameter {
 	}
 }
 
+// maxOffset is the highest offset.
+const maxOffset = 1_000_000_000
+
 type parameter struct {
 	name  string
 	value *string
@@ -66,8 +69,8 @@ func ParseQuery(values url.Values) (q Query, err error) {
 	}
 	if text := values.Get("offset"); text != "" {
 		q.Offset, err = strconv.Atoi(text)
-		if err != nil || q.Offset < 0 {
-			return q, errors.Join(control.ErrInvalid, fmt.Errorf("offset %q: expected a whole number, zero or more", text))
+		if err != nil || q.Offset < 0 || q.Offset > maxOffset {
+			return q, errors.Join(control.ErrInvalid, fmt.Errorf("offset %q: expected a whole number from 0 to %d", text, maxOffset))
 		}
 	}
 	q.All = values.Has("all")

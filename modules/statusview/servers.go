@@ -5,6 +5,7 @@ package statusview
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,6 +98,14 @@ func newFinder(all []control.Backend) finder {
 		}
 	}
 	return wanted
+}
+
+// finderFor returns the servers that those of a backend track.
+func finderFor(b *control.Backend) finder {
+	if slices.ContainsFunc(b.Servers, func(s pool.ServerStatus) bool { return s.Track != (pool.Ref{}) }) {
+		return newFinder(control.Backends())
+	}
+	return nil
 }
 
 // checked returns the server whose health a server has: the one that it tracks, or itself.

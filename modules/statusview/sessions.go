@@ -48,25 +48,11 @@ func sessions(q Query, o *Options, _ time.Time) ([]Panel, error) {
 	if o.Scope != nil {
 		total = len(t.Rows)
 	}
-	t.page(q, total)
+	from, to := q.page(len(t.Rows))
+	t.Rows = t.Rows[from:to]
+	t.cut(q, total)
 	note := fmt.Sprintf("%d of %d, the oldest first.", len(t.Rows), total)
 	return []Panel{{ID: "list", Title: "Sessions", Note: note, Form: sessionForm(q), Tables: []Table{t}}}, nil
-}
-
-// page cuts off the rows before the offset and after a page of them.
-func (t *Table) page(q Query, total int) {
-	t.Total, t.Offset = total, min(q.Offset, len(t.Rows))
-	t.Rows = t.Rows[t.Offset:min(len(t.Rows), t.Offset+pageSize)]
-	if end := t.Offset + len(t.Rows); end < total {
-		next := q
-		next.Offset = end
-		t.More = next.URL()
-	}
-	if t.Offset > 0 {
-		before := q
-		before.Offset = max(0, t.Offset-pageSize)
-		t.Before = before.URL()
-	}
 }
 
 func sessionForm(q Query) *Form {

@@ -31,11 +31,10 @@ type line struct {
 	name, class string
 }
 
-// The formats of values with their units.
+// number, bytesPerSecond, percent and perSecond return a value with its unit.
 func number(v float64) string         { return grouped(int64(math.Round(v))) }
 func bytesPerSecond(v float64) string { return texttable.Bytes(int64(math.Round(v))) + "B/s" }
 func percent(v float64) string        { return fmt.Sprintf("%.0f %%", 100*v) }
-
 func perSecond(v float64) string {
 	if v > 0 && v < 10 {
 		return fmt.Sprintf("%.1f/s", v)
