@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdpage "github.com/chromedp/cdproto/page"
@@ -57,7 +55,7 @@ type tab struct {
 	ctx context.Context
 
 	mu       sync.Mutex
-	requests []string // addresses
+	requests []string // methods and addresses
 	faults   []string // errors in the console, exceptions, refusals of the policy, dialogs
 }
 
@@ -88,7 +86,7 @@ func (b *tab) record(event any) {
 	fault := func(format string, args ...any) { b.faults = append(b.faults, fmt.Sprintf(format, args...)) }
 	switch event := event.(type) {
 	case *network.EventRequestWillBeSent:
-		b.requests = append(b.requests, event.Request.URL)
+		b.requests = append(b.requests, event.Request.Method+" "+event.Request.URL)
 	case *runtime.EventExceptionThrown:
 		fault("exception: %s %s", event.ExceptionDetails.Text, said(event.ExceptionDetails.Exception))
 	case *runtime.EventConsoleAPICalled:
@@ -153,45 +151,18 @@ func (b *tab) until(what, expression string) time.Duration {
 	return 0
 }
 
-// look sets how the page is shown: its size, the theme (light, dark) and the medium (screen, print).
-func (b *tab) look(width, height int64, theme, medium string) {
-	b.t.Helper()
-	b.do(chromedp.EmulateViewport(width, height))
-	b.media(medium, "prefers-color-scheme", theme)
-}
-
-// media sets the medium and one of its features.
-func (b *tab) media(medium, feature, value string) {
-	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Media: medium, Features: []*emulation.MediaFeature{{Name: feature, Value: value}}})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// zone sets the reader's time zone.
-func (b *tab) zone(name string) {
-	b.t.Helper()
-	if _, err := chromedp.Call(b.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name}); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// withoutScript switches JavaScript off.
-func (b *tab) withoutScript() {
-	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
 // faultsNow returns what the page has done wrong so far.
 func (b *tab) faultsNow() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.faults)
+}
+
+// requestsNow returns the requests so far, with their methods.
+func (b *tab) requestsNow() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.requests)
 }
 
 // innocent fails the test if the page did something wrong, or sent a request to another place than
@@ -207,34 +178,9 @@ func (b *tab) innocent(host string) {
 		b.t.Error("no request was recorded")
 	}
 	for _, request := range b.requests {
-		if u, err := url.Parse(request); err != nil || u.Host != host {
+		_, address, _ := strings.Cut(request, " ")
+		if u, err := url.Parse(address); err != nil || u.Host != host && u.Scheme != "data" {
 			b.t.Errorf("the page sent a request elsewhere: %s", request)
 		}
-	}
-}
-
-// screenshot writes what the tab shows to a file of the folder that SCREENSHOTS names, if any.
-func (b *tab) screenshot(name string) {
-	b.t.Helper()
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	b.picture(dir+"/"+name+".png", false)
-}
-
-// picture writes a picture of the tab, or of the whole page, to a file.
-func (b *tab) picture(path string, whole bool) {
-	b.t.Helper()
-	take := chromedp.CaptureScreenshot()
-	if whole {
-		take = chromedp.FullScreenshot(100)
-	}
-	png, err := chromedp.Run(b.ctx, take)
-	if err == nil {
-		err = os.WriteFile(path, png, 0o644) //nolint:gosec // part of the documentation
-	}
-	if err != nil {
-		b.t.Fatal(err)
 	}
 }

@@ -48,34 +48,35 @@ function child(parent, name) {
 // full returns a cell as an object: one that is nothing but text comes as a string.
 export const full = (cell) => (typeof cell === "string" ? { text: cell } : cell);
 
-// fill writes a cell into an element. It keeps a link, which may have the focus.
-export function fill(element, cell) {
+// fill writes a cell into an element, or its content into a holder in that. It keeps a link, which
+// may have the focus.
+export function fill(element, cell, holder = element) {
 	const { text = "", class: names, title, href, bar, at } = full(cell);
 	setAttribute(element, "class", names);
 	setAttribute(element, "title", title);
 	if (!href && !at && bar === undefined) {
-		setText(element, text);
+		setText(holder, text);
 		return;
 	}
-	const meter = bar === undefined ? null : element.querySelector("meter") ?? gauge();
-	let holder = element;
-	if (href && /^[?#]/.test(href)) {
-		holder = child(element, "a");
-		setAttribute(holder, "href", href);
-	}
+	const meter = bar === undefined ? null : holder.querySelector("meter") ?? gauge();
+	let inner = holder;
+	if (href && isOwn(href)) setAttribute((inner = child(inner, "a")), "href", href);
 	if (at) {
-		holder = child(holder, "time");
-		holder.dateTime = at;
-		localTime(holder);
+		inner = child(inner, "time");
+		inner.dateTime = at;
+		localTime(inner);
 	} else {
-		setText(holder, text);
+		setText(inner, text);
 	}
 	if (meter) {
 		meter.value = bar;
 		setAttribute(meter, "aria-label", title || text);
-		element.append(meter);
+		holder.append(meter);
 	}
 }
+
+// isOwn reports whether an address is one of this page.
+export const isOwn = (href) => /^[?#]/.test(href);
 
 // gauge returns a bar that turns from calm to full.
 function gauge() {
@@ -88,10 +89,11 @@ function gauge() {
 
 // read returns the cell that an element shows.
 export function read(element) {
-	const cell = { text: element.firstChild?.textContent.trim() ?? "" };
+	const holder = element.querySelector(":scope > .value") ?? element;
+	const cell = { text: holder.firstChild?.textContent.trim() ?? "" };
 	if (element.className) cell.class = element.className;
 	if (element.title) cell.title = element.title;
-	const link = element.querySelector("a"), meter = element.querySelector("meter"), time = element.querySelector("time");
+	const link = holder.querySelector("a"), meter = element.querySelector("meter"), time = element.querySelector("time");
 	if (link) cell.href = link.getAttribute("href");
 	if (meter) cell.bar = meter.value;
 	if (time) cell.at = time.dateTime;

@@ -53,3 +53,10 @@ function headings(table) {
 	const row = table.tHead.querySelector(".groups");
 	return row ? [...row.cells].flatMap((cell) => Array(cell.colSpan).fill(cell.textContent.trim())) : [];
 }
+
+// sure asks whether to go on, and returns whether the answer is yes.
+export async function sure(title, names, yes) {
+	const list = create("ul", { class: "names" }, ...names.slice(0, 20).map((name) => create("li", {}, name)));
+	if (names.length > 20) list.append(create("li", {}, `and ${names.length - 20} more`));
+	return (await open(title, [list], [button("Cancel", ""), button(yes, "yes", "primary")])) === "yes";
+}

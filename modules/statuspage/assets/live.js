@@ -5,7 +5,8 @@
 const again = 10_000; // between two loads of the page while there is no stream
 const hiddenFor = 60_000; // a page that nobody sees for so long gives its stream back
 
-// Live keeps a page up to date. It calls update(data, everything), reload() and state(name).
+// Live keeps a page up to date. It calls update(data, everything), fits(shape), which returns false
+// for a state that the document has no place for, reload(document) and state(name).
 export class Live {
 	constructor(address, calls) {
 		this.address = address;
@@ -28,7 +29,7 @@ export class Live {
 			this.say("live");
 			call(JSON.parse(event.data));
 		});
-		on("full", (data) => this.calls.update(data, true));
+		on("full", (data) => (this.calls.fits(data.shape) ? this.calls.update(data, true) : this.load()));
 		on("update", (data) => this.calls.update(data, false));
 		on("reload", () => this.load());
 	}
@@ -50,9 +51,20 @@ export class Live {
 		this.timer = setTimeout(() => this.load(), again);
 	}
 
-	// load loads the page again, and then tries the stream.
+	// go follows another view.
+	go(address) {
+		this.address = address;
+		this.open();
+	}
+
+	// load loads the page again, and then tries the stream; not more often than each second.
 	async load() {
 		this.close();
+		if (Date.now() - (this.loaded ?? 0) < 1000) {
+			this.timer = setTimeout(() => this.load(), 1000);
+			return;
+		}
+		this.loaded = Date.now();
 		try {
 			const answer = await fetch(location.href, { cache: "no-store" });
 			if (!answer.ok) throw new Error(answer.statusText);

@@ -3,6 +3,7 @@
 // The page while it is open: times in the reader's zone, changes as they come, sorting, a filter,
 // keys, and changes by the reader. Everything can be read without this script.
 
+import { attach } from "./changes.js";
 import { create, localTimes, setAttribute } from "./cells.js";
 import { details } from "./dialogs.js";
 import { listen, showHelp } from "./keys.js";
@@ -18,7 +19,12 @@ let tables = new Map();
 function enhance() {
 	localTimes(document);
 	tables = new Map([...main.querySelectorAll("table")].map((element) => [element.id, new Table(element)]));
-	for (const table of tables.values()) if (table.rows.size > 10) addTools(table);
+	const filter = main.querySelector("form input[name=filter]");
+	if (filter) follow(filter);
+	for (const table of tables.values()) {
+		attach(table);
+		if (!filter && table.rows.size > 10) addTools(table);
+	}
 }
 
 // addTools puts a filter and the number of rows above a table.
@@ -36,6 +42,27 @@ function addTools(table) {
 	show();
 }
 
+// follow filters while the reader writes: the rows that are here at once, and then those that the
+// process sends, which may be others.
+function follow(box) {
+	let soon;
+	box.type = "search";
+	box.form.querySelector("button").hidden = true;
+	box.form.addEventListener("submit", (event) => event.preventDefault());
+	box.addEventListener("input", () => {
+		for (const table of tables.values()) table.search(box.value);
+		clearTimeout(soon);
+		soon = setTimeout(() => {
+			const query = new URLSearchParams(location.search);
+			if (box.value.trim()) query.set("filter", box.value.trim());
+			else query.delete("filter");
+			query.delete("offset");
+			history.replaceState(null, "", "?" + query);
+			live?.go("page/live?" + query + "&all=1");
+		}, 300);
+	});
+}
+
 function update(data, everything) {
 	facts(data.facts);
 	messages(data.messages);
@@ -46,12 +73,16 @@ function update(data, everything) {
 	if (at) at.dateTime = new Date().toISOString(), localTimes(at.parentElement);
 }
 
-// reload shows another state of the document: its views, panels and columns may have changed.
+// fits reports whether the document has the panels and columns of a state.
+const fits = (shape) => !shape || shape === document.body.dataset.shape;
+
+// reload shows another state of the document, which may have other panels and columns.
 function reload(other) {
 	const content = other.querySelector("main");
 	if (!content) return;
 	const filters = new Map([...tables].map(([id, table]) => [id, table.box?.value]));
 	main.replaceChildren(...content.children);
+	document.body.dataset.shape = other.body.dataset.shape;
 	enhance();
 	for (const [id, text] of filters) if (text && tables.get(id)?.box) tables.get(id).search((tables.get(id).box.value = text));
 }
@@ -66,8 +97,10 @@ function state(name) {
 	setAttribute(status, "class", names);
 }
 
+let live;
 enhance();
-const live = document.body.dataset.live ? new Live(document.body.dataset.live, { update, reload, state }) : null;
+// All rows, since this script scrolls, sorts and filters.
+if (document.body.dataset.live) live = new Live(document.body.dataset.live + "&all=1", { update, fits, reload, state });
 if (live) {
 	document.querySelector(".status").append(pauseButton, helpButton);
 	pauseButton.addEventListener("click", pause);
@@ -98,7 +131,7 @@ function showDetails(table, key) {
 
 listen({
 	filter() {
-		const box = current()?.box ?? document.querySelector("main input[type=search], main input[type=text]");
+		const box = current()?.box ?? main.querySelector("input[type=search], input[type=text]");
 		box?.focus();
 		return box;
 	},
@@ -122,8 +155,11 @@ listen({
 	},
 	pause,
 	clear() {
-		const table = [...tables.values()].find((t) => t.filter);
-		if (table) table.search((table.box.value = ""));
+		for (const box of main.querySelectorAll("input[type=search]")) {
+			if (!box.value) continue;
+			box.value = "";
+			box.dispatchEvent(new Event("input"));
+		}
 		document.activeElement?.blur();
 		return true;
 	},

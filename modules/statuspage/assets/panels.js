@@ -2,7 +2,7 @@
 
 // Facts, messages, graphs and figures.
 
-import { create, fill, localTimes, setAttribute } from "./cells.js";
+import { create, fill, isOwn, localTimes, setAttribute } from "./cells.js";
 
 const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
 
@@ -26,7 +26,7 @@ export function messages(all = {}) {
 function message({ class: names, at, text, advice, href }) {
 	const item = create("li", { class: names });
 	if (at) item.append(create("time", { datetime: at }), " ");
-	item.append(href && /^[?#]/.test(href) ? create("a", { href }, text) : create("span", {}, text));
+	item.append(href && isOwn(href) ? create("a", { href }, text) : create("span", {}, text));
 	if (advice) item.append(" ", create("span", { class: "advice" }, advice));
 	return item;
 }

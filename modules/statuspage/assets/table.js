@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { compare, create, fill, full, read, setAttribute, sortKey } from "./cells.js";
+import { build, place, wrap } from "./rows.js";
 
 // A table with more rows than this scrolls in itself, and has elements for the visible rows only.
 const many = 100;
@@ -11,6 +12,7 @@ export class Table {
 	constructor(element) {
 		this.element = element;
 		this.scroll = element.closest(".scroll");
+		this.more = this.scroll.parentElement.querySelector(".more");
 		this.body = element.tBodies[0];
 		this.heads = [...element.tHead.rows].at(-1).cells;
 		this.name = Math.max(0, [...(this.body.querySelector("tr[data-key]")?.cells ?? [])].findIndex((cell) => cell.localName === "th"));
@@ -18,12 +20,16 @@ export class Table {
 		this.elements = new Map(); // of the rows that have one
 		this.order = []; // keys as the process orders them
 		this.shown = []; // keys after the filter, sorted
+		this.selected = new Set(); // keys
+		this.selectable = "select" in element.dataset;
+		this.total = Number(element.dataset.total);
 		this.filter = "";
 		this.column = -1;
 		this.descending = false;
 		this.empty = this.body.querySelector("tr.none");
 		for (const row of this.body.rows) if (row.dataset.key) this.adopt(row);
 		[...this.heads].forEach((head, i) => this.sortable(head, i));
+		this.body.addEventListener("change", (event) => this.select(event.target));
 		this.scroll.addEventListener("scroll", () => this.drawSoon(), { passive: true });
 		this.arrange();
 	}
@@ -31,10 +37,37 @@ export class Table {
 	// adopt takes over a row of the document.
 	adopt(element) {
 		const key = element.dataset.key;
-		this.rows.set(key, { key, class: element.className, target: element.dataset.target, cells: [...element.cells].map(read) });
+		const box = element.querySelector("input[name=target]");
+		if (box) wrap(box);
+		this.rows.set(key, { key, class: element.className, target: box?.value ?? "", cells: [...element.cells].map(read) });
 		this.order.push(key);
 		this.elements.set(key, element);
 		element.tabIndex = -1;
+	}
+
+	// select notes that the reader selected a row, or no longer.
+	select(box) {
+		const key = box.closest("tr").dataset.key;
+		if (box.checked) this.selected.add(key);
+		else this.selected.delete(key);
+		this.tell();
+	}
+
+	// targets returns what the selected rows stand for in a change.
+	targets() {
+		return [...this.selected].map((key) => this.rows.get(key)?.target).filter(Boolean);
+	}
+
+	// unselect selects no row.
+	unselect() {
+		this.selected.clear();
+		this.draw();
+		this.tell();
+	}
+
+	// tell tells others that other rows are shown or selected.
+	tell() {
+		this.element.dispatchEvent(new CustomEvent("arranged", { bubbles: true }));
 	}
 
 	// sortable makes a button of a heading.
@@ -82,11 +115,11 @@ export class Table {
 		if (order) {
 			this.order = order;
 			const kept = new Set(order);
-			for (const key of this.rows.keys()) if (!kept.has(key)) this.rows.delete(key);
+			for (const key of this.rows.keys()) if (!kept.has(key)) this.rows.delete(key), this.selected.delete(key);
 		} else if (everything) {
 			this.order = rows.map((row) => row.key);
 		}
-		if (total !== undefined) this.element.dataset.total = total;
+		if (total !== undefined) this.total = total;
 		this.arrange();
 	}
 
@@ -104,7 +137,8 @@ export class Table {
 		}
 		this.shown = keys;
 		this.draw();
-		this.element.dispatchEvent(new CustomEvent("arranged", { bubbles: true }));
+		if (this.more) this.more.hidden = this.rows.size >= this.total;
+		this.tell();
 	}
 
 	// drawSoon draws before the next frame.
@@ -165,9 +199,7 @@ export class Table {
 		const row = this.rows.get(key);
 		let element = this.elements.get(key);
 		if (!element) {
-			element = create("tr", { "data-key": key });
-			element.tabIndex = -1;
-			row.cells.forEach((_, i) => element.append(i === 0 ? create("th", { scope: "row" }) : document.createElement("td")));
+			element = build(row, this.selectable);
 			this.elements.set(key, element);
 		}
 		setAttribute(element, "class", row.class);
@@ -178,8 +210,10 @@ export class Table {
 		}
 		row.cells.forEach((cell, i) => {
 			const target = element.cells[i];
-			if (target && target.cell !== cell) fill(target, cell), (target.cell = cell);
+			if (target && target.cell !== cell) fill(target, cell, target.querySelector(":scope > .value") ?? target), (target.cell = cell);
 		});
+		const box = element.querySelector("input[name=target]");
+		if (box) box.checked = this.selected.has(key);
 		return element;
 	}
 
@@ -208,13 +242,4 @@ export class Table {
 		element?.focus({ preventScroll: this.tall });
 		if (!this.tall) element?.scrollIntoView({ block: "nearest" });
 	}
-}
-
-// place makes elements the children of a parent, moving as few as possible.
-function place(parent, children) {
-	const kept = new Set(children);
-	for (const old of [...parent.children]) if (!kept.has(old)) old.remove();
-	children.forEach((element, i) => {
-		if (parent.children[i] !== element) parent.insertBefore(element, parent.children[i] ?? null);
-	});
 }
