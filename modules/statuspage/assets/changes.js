@@ -30,6 +30,7 @@ export function attach(table) {
 		if (needsValue() && !value.value.trim()) value.focus();
 		else change(form, table);
 	});
+	form.classList.add("scripted");
 	needsValue();
 	show();
 }
