@@ -161,3 +161,18 @@ func TestPrint(t *testing.T) {
 	}
 	b.screenshot("print")
 }
+
+// The time since an event grows while nothing else changes.
+func TestAges(t *testing.T) {
+	t.Parallel()
+	whole(t)
+	s := newServer(t)
+	r := newRig(t, s.backend("web", 1, ""), "default_backend web", "")
+	b := newTab(t)
+	r.show(b, "overview")
+	const seconds = `Number(document.querySelector("#uptime time").textContent.match(/^(\d+)s$/)?.[1])`
+	b.until("the uptime is in seconds", seconds+" >= 1")
+	b.do(chromedp.Evaluate[chromedp.Void]("globalThis.before = " + seconds + "; undefined"))
+	b.until("it grows", seconds+" > before")
+	b.until("its title has both zones", `/ \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\)$/.test(document.querySelector("#uptime time").title)`)
+}

@@ -3,21 +3,7 @@
 // Values in elements. Everything that comes from the process goes into text and attributes of known
 // names, never through a parser of HTML.
 
-const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const longAgo = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
-// localTime shows the time of an element in the reader's zone; its title keeps UTC.
-export function localTime(element) {
-	const at = new Date(element.dateTime);
-	if (isNaN(at)) return;
-	const format = at.toDateString() === new Date().toDateString() ? today : longAgo;
-	setText(element, format.format(at));
-	element.title = at.toISOString().replace("T", " ").replace(/\.\d+/, "");
-}
-
-export function localTimes(root) {
-	root.querySelectorAll("time[datetime]").forEach(localTime);
-}
+import { localTime } from "./times.js";
 
 function setText(element, text) {
 	if (element.textContent !== text) element.textContent = text;

@@ -4,12 +4,13 @@
 // keys, and changes by the reader. Everything can be read without this script.
 
 import { attach } from "./changes.js";
-import { create, localTimes, setAttribute } from "./cells.js";
+import { create, setAttribute } from "./cells.js";
 import { details } from "./dialogs.js";
 import { listen, showHelp } from "./keys.js";
 import { Live } from "./live.js";
 import { facts, figures, graphs, messages } from "./panels.js";
 import { Table } from "./table.js";
+import { ages, localTimes } from "./times.js";
 
 const main = document.querySelector("main");
 const said = { live: ["Live", "good"], connecting: ["Connecting", "warn"], slow: ["Not live", "warn"], lost: ["No answer", "bad"], paused: ["Paused", "info"] };
@@ -106,6 +107,8 @@ if (live) {
 	pauseButton.addEventListener("click", pause);
 	helpButton.addEventListener("click", showHelp);
 }
+
+setInterval(() => live?.paused || ages(), 1000);
 
 function pause() {
 	live?.pause(!live.paused);

@@ -2,7 +2,8 @@
 
 // Facts, messages, graphs and figures.
 
-import { create, fill, isOwn, localTimes, setAttribute } from "./cells.js";
+import { create, fill, isOwn, setAttribute } from "./cells.js";
+import { localTimes } from "./times.js";
 
 const svg = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
 
