@@ -123,9 +123,17 @@ func backendSummary(b *control.Backend) Panel {
 			"of connections to servers: %d, of answers: %d", t.ConnectErrors, t.ResponseErrors)},
 		{id + "-retries", "Retries", withTitle(Number(b.Retries), "of them to other servers: %d", b.Redispatches)},
 		{id + "-downs", "Times down", withTitle(nonzero(Number(b.Downs), Bad), "for %s in all", Age(b.DownTime).Text)},
-		{id + "-last", "Last session", Ago(b.LastTaken)},
+		{id + "-last", "Last session", lastSession(b)},
 	}
 	return Panel{ID: id, Title: "Backend " + Text(b.Name).Text, Href: BackendURL(b.Name), Facts: facts}
+}
+
+// lastSession returns when a backend got a session last.
+func lastSession(b *control.Backend) Cell {
+	if b.LastTaken.IsZero() {
+		return Cell{Text: "never", Class: Quiet}
+	}
+	return Ago(b.LastTaken)
 }
 
 // backendState returns HAProxy's word for the state of a backend.

@@ -49,9 +49,9 @@ type Entry struct {
 func Menu() []Entry {
 	return []Entry{
 		{"overview", "Overview", overview},
+		{"flow", "Flow", flow},
 		{"backends", "Backends", backends},
 		{"certificates", "Certificates", certificatesView},
-		{"flow", "Flow", flow},
 		{"sessions", "Sessions", sessions},
 	}
 }

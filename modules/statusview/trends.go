@@ -31,10 +31,12 @@ type line struct {
 	name, class string
 }
 
-// number, bytesPerSecond, percent and perSecond return a value with its unit.
-func number(v float64) string         { return grouped(int64(math.Round(v))) }
+func number(v float64) string { return grouped(int64(math.Round(v))) }
+
 func bytesPerSecond(v float64) string { return texttable.Bytes(int64(math.Round(v))) + "B/s" }
-func percent(v float64) string        { return fmt.Sprintf("%.0f %%", 100*v) }
+
+func percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
+
 func perSecond(v float64) string {
 	if v > 0 && v < 10 {
 		return fmt.Sprintf("%.1f/s", v)
@@ -42,7 +44,8 @@ func perSecond(v float64) string {
 	return number(v) + "/s"
 }
 
-// trendGraph returns a graph of series that share a scale, which begins at zero.
+// trendGraph returns a graph of series that share a scale, from zero to the peak, or for saturation
+// to the whole.
 func trendGraph(id, title string, format func(float64) string, h trends.Snapshot, lines ...line) Graph {
 	g := Graph{ID: id, Title: title}
 	all, peak := make([][]float64, len(lines)), 0.0
@@ -54,12 +57,16 @@ func trendGraph(id, title string, format func(float64) string, h trends.Snapshot
 			}
 		}
 	}
+	top := peak
+	if lines[0].of == trends.Saturation {
+		top = 1
+	}
 	for i, l := range lines {
 		if i > 0 {
 			g.Now += ", "
 		}
 		g.Now += lastOf(h.Values[l.of], format)
-		g.Series = append(g.Series, Series{l.name, l.class, Line(all[i], peak)})
+		g.Series = append(g.Series, Series{l.name, l.class, Line(all[i], top)})
 	}
 	g.Peak = format(peak)
 	return g
