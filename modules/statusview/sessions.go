@@ -3,7 +3,6 @@
 package statusview
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -51,8 +50,8 @@ func sessions(q Query, o *Options, _ time.Time) ([]Panel, error) {
 	from, to := q.page(len(t.Rows))
 	t.Rows = t.Rows[from:to]
 	t.cut(q, total)
-	note := fmt.Sprintf("%d of %d, the oldest first.", len(t.Rows), total)
-	return []Panel{{ID: "list", Title: "Sessions", Note: note, Form: sessionForm(q), Tables: []Table{t}}}, nil
+	facts := []Fact{{"sessions-total", "Sessions that match", Number(total)}}
+	return []Panel{{ID: "list", Title: "Sessions", Note: "The oldest first.", Facts: facts, Form: sessionForm(q), Tables: []Table{t}}}, nil
 }
 
 func sessionForm(q Query) *Form {
