@@ -72,16 +72,20 @@ func (r *rules) option(line string) {
 
 // rules writes the rules for requests before they go to a server.
 func (s *site) rules(r *rules) {
-	if slices.ContainsFunc(s.section.Lines, func(l haproxyfile.Line) bool { return l.Words[0] == "stats" }) {
-		s.line("# the statistics page has no counterpart yet")
-	}
 	if r.monitor != "" {
 		s.line("respond " + quote(r.monitor) + " 200")
 	}
 	for _, l := range r.rest {
 		s.comment(l, "")
 	}
-	for _, l := range slices.Concat(r.requests, r.responses, r.redirects) {
+	s.each(slices.Concat(r.requests, r.responses), r.acls)
+	s.page()
+	s.each(r.redirects, r.acls)
+}
+
+// each writes the directive of each rule.
+func (s *site) each(lines []haproxyfile.Line, acls acls) {
+	for _, l := range lines {
 		action, condition := haproxyfile.CutCondition(l.Words)
 		if l.Words[0] != "redirect" {
 			action = action[1:]
@@ -89,7 +93,7 @@ func (s *site) rules(r *rules) {
 		directive, arguments, ok := directiveOf(l.Words[0], action)
 		matcher := ""
 		if ok {
-			matcher, ok = s.matcher(r.acls, l, condition)
+			matcher, ok = s.matcher(acls, l, condition)
 		}
 		if !ok {
 			s.comment(l, "")
