@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -114,6 +116,70 @@ func TestPageAccess(t *testing.T) {
 			}
 		}
 	}
+}
+
+// tokenOf matches the token in a form of the page.
+var tokenOf = regexp.MustCompile(`name="token" value="([^"]+)"`)
+
+// The form of the page changes servers for those that stats admin allows, and for no others. The
+// forms of HAProxy's page change nothing.
+func TestPageAdmin(t *testing.T) {
+	t.Parallel()
+	p := newReadersRig(t, readersConfig+pagesConfig, pages...).ours
+	_, page, err := p.open("listed", "/stats/?view=backends", "ann:pear")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := tokenOf.FindStringSubmatch(page)
+	if token == nil {
+		t.Fatalf("the page of an admin has no form:\n%s", page)
+	}
+	if _, page, err := p.open("listed", "/stats/?view=backends", "bob:a"); err != nil || tokenOf.MatchString(page) || !strings.Contains(page, "s2") {
+		t.Errorf("the page of a reader: %v\n%s", err, page)
+	}
+	drain := url.Values{"token": {token[1]}, "kind": {"server"}, "action": {"drain"}, "target": {"web/s2"}}
+	for _, of := range []struct {
+		target, user string
+		form         url.Values
+		want         int
+	}{
+		{"/stats/", "bob:a", drain, http.StatusForbidden},
+		{"/stats/", "", drain, http.StatusUnauthorized},
+		{"/stats/", "ann:pear", url.Values{"s": {"s2"}, "action": {"drain"}, "b": {"web"}}, http.StatusForbidden},
+		{"/stats", "ann:pear", url.Values{"s": {"s2"}, "action": {"drain"}, "b": {"web"}}, http.StatusForbidden},
+	} {
+		if got := p.post(t, "listed", of.target, of.user, of.form); got != of.want {
+			t.Errorf("%s as %q: %d, want %d", of.target, of.user, got, of.want)
+		}
+	}
+	if got := p.state(t, "s2"); got != "UP" {
+		t.Errorf("the server is %s", got)
+	}
+	if got := p.post(t, "listed", "/stats/", "ann:pear", drain); got != http.StatusSeeOther {
+		t.Errorf("the form of the page: %d", got)
+	}
+	if got := p.state(t, "s2"); got != "DRAIN" {
+		t.Errorf("the server is %s", got)
+	}
+}
+
+// post sends a form to a section, and returns the status of the answer.
+func (p *program) post(t *testing.T, section, target, user string, form url.Values) (status int) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+p.at[section]+target, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if name, password, ok := strings.Cut(user, ":"); ok {
+		r.SetBasicAuth(name, password)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode
 }
 
 // The CSV of a page has the same values in both programs, and those of the socket.

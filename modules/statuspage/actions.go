@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -18,10 +20,19 @@ import (
 type change struct {
 	by                  control.Origin
 	kind, action, value string
+	shows               func(name string) bool // whether the page shows a frontend or backend
 }
 
-func changeOf(r *http.Request) change {
-	return change{originOf(r), r.PostForm.Get("kind"), r.PostForm.Get("action"), r.PostForm.Get("value")}
+func (p *page) changeOf(r *http.Request) change {
+	return change{originOf(r), r.PostForm.Get("kind"), r.PostForm.Get("action"), r.PostForm.Get("value"), p.options.Shows}
+}
+
+// validateScope returns an error unless the page shows one of the frontends and backends.
+func (c *change) validateScope(names ...string) error {
+	if !slices.ContainsFunc(names, c.shows) {
+		return fmt.Errorf("%w: this page does not show %s", control.ErrUnknown, strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // apply changes objects, and returns their number. Its errors have the kinds of package control.
@@ -69,6 +80,9 @@ func (c *change) servers() (func(string) error, error) {
 	}
 	return func(target string) error {
 		ref, err := statusview.ServerOfTarget(target)
+		if err == nil {
+			err = c.validateScope(ref.Backend)
+		}
 		if err != nil {
 			return err
 		}
@@ -107,6 +121,13 @@ func (c *change) sessions() (func(string) error, error) {
 		if err != nil {
 			return fmt.Errorf("session %q: expected the number of a session", target)
 		}
+		s, err := control.SessionOf(id)
+		if err == nil {
+			err = c.validateScope(s.Frontend, s.Backend)
+		}
+		if err != nil {
+			return err
+		}
 		return control.EndSession(c.by, id)
 	}, nil
 }
@@ -130,6 +151,9 @@ func (c *change) frontends() (func(string) error, error) {
 		name, err := url.PathUnescape(target)
 		if err != nil {
 			return fmt.Errorf("frontend %q: %w", target, err)
+		}
+		if err := c.validateScope(name); err != nil {
+			return err
 		}
 		_, err = control.ChangeFrontend(c.by, name, change)
 		return err

@@ -33,7 +33,7 @@ func (p *page) change(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, status, err.Error())
 		return
 	}
-	c := changeOf(r)
+	c := p.changeOf(r)
 	n, err := c.apply(r.PostForm["target"])
 	if err != nil {
 		if n > 0 {

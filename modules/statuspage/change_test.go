@@ -51,6 +51,28 @@ func adminOf(t *testing.T, backend, server string) pool.Admin {
 	return s.Admin
 }
 
+// A page changes only what it shows.
+func TestScopeOfChanges(t *testing.T) {
+	t.Parallel()
+	serving(t, "change/shown", pool.ServerConfig{Name: "s", Address: "127.0.0.1:1", Weight: 1})
+	serving(t, "change/hidden", pool.ServerConfig{Name: "s", Address: "127.0.0.1:1", Weight: 1})
+	s := site(t, &Handler{AllowControl: true, Scope: []string{"change/shown"}}, "")
+	form := url.Values{"token": {tokenOf(t, s)}, "kind": {"server"}, "action": {"drain"}, "target": {"change%2Fshown/s", "change%2Fhidden/s"}}
+	answer, body := post(t, s, form)
+	if answer.StatusCode != http.StatusNotFound || !strings.Contains(body, "this page does not show change/hidden; changed: 1") {
+		t.Errorf("answer %d\n%s", answer.StatusCode, body)
+	}
+	if shown, hidden := adminOf(t, "change/shown", "s"), adminOf(t, "change/hidden", "s"); shown != pool.Drain || hidden != pool.Ready {
+		t.Errorf("the servers are %v and %v", shown, hidden)
+	}
+	for kind, target := range map[string]string{"frontend": "change%2Fhidden", "session": "1"} {
+		form := url.Values{"token": {tokenOf(t, s)}, "kind": {kind}, "action": {map[string]string{"frontend": "disable", "session": "end"}[kind]}, "target": {target}}
+		if answer, body := post(t, s, form); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: answer %d\n%s", kind, answer.StatusCode, body)
+		}
+	}
+}
+
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	serving(t, "change/drain", pool.ServerConfig{Name: "s 1", Address: "127.0.0.1:1", Weight: 1})

@@ -91,6 +91,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	switch rest, led := h.afterURI(r); {
 	case led && isReport(rest):
 		h.page.report(w, r, rest)
+	case led && !below && r.Method == http.MethodPost: // such as a form of HAProxy's page
+		h.page.serve(w, r, "")
 	case led && !below:
 		http.Redirect(w, r, h.base, http.StatusFound)
 	case r.URL.Path+"/" == h.base:
