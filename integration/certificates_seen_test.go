@@ -92,3 +92,42 @@ func TestCertificatesOfServers(t *testing.T) {
 		t.Errorf("%d conflicts are logged, expected 2:\n%s", n, p.log())
 	}
 }
+
+// TestCertificateOfPassedName shows that a name of a site of Caddy is found in the certificate of a
+// server that connections are passed through to, and a name that is passed through in the site's
+// own one.
+func TestCertificateOfPassedName(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	cert, key := a.issue(t, "*.example.test", 30)
+	port, behind := portOf(t, freeAddress(t)), freeAddress(t)
+	runServer(t, "openssl", "s_server", "-accept", behind, "-cert", cert, "-key", key, "-www", "-quiet")
+	p := start(t, "", "")
+	config := fmt.Sprintf(`https://own.example.test:%[1]s {
+	bind 127.0.0.1
+	tls %[2]s %[3]s
+	respond own
+}
+:%[1]s {
+	bind 127.0.0.1
+	passthrough git.example.test %[4]s {
+		check tls {
+			server_name git.example.test
+			ca %[5]s
+			interval 100ms
+			timeout 10s
+		}
+	}
+}
+`, port, cert, key, behind, a.ca())
+	if err := p.reload(t, "", config); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the site's name in the server's certificate", func() bool {
+		c := p.certificates(t).Conflicts
+		return len(c) == 1 && c[0].Backend == "git.example.test" && c[0].RoutedTo == "" && c[0].Names[0] == "*.example.test" && c[0].Names[1] == "own.example.test"
+	})
+	if !strings.Contains(p.log(), "a certificate for own sites is valid for a name that is passed through") {
+		t.Errorf("no warning of the site's certificate:\n%s", p.log())
+	}
+}
