@@ -113,14 +113,16 @@ func certificateState(c *control.Certificate, now time.Time) Cell {
 		return Cell{Text: "ends soon", Class: Warn}
 	case certificates.Valid:
 	}
-	return Cell{Text: "valid", Class: Good, Title: verifications[c.Servers[0].Verification]}
+	if seen := c.Servers[0].Verification; seen != certificates.Verified {
+		return Cell{Text: "valid, " + verifications[seen], Class: Good, Title: "by the configuration of the check"}
+	}
+	return Cell{Text: "valid", Class: Good, Title: "chain, name and validity are verified"}
 }
 
-// verifications describe what checks verified.
+// verifications describe how much less than everything checks verified.
 var verifications = map[certificates.Verification]string{
-	certificates.Verified:      "chain, name and validity are verified",
-	certificates.VerifiedChain: "the chain is verified, the name is not",
-	certificates.Unverified:    "the check does not verify it",
+	certificates.VerifiedChain: "name not verified",
+	certificates.Unverified:    "not verified",
 }
 
 // certificateServers returns the first servers that have a certificate, with more of them as title.
@@ -144,7 +146,7 @@ func certificateChain(s *control.CertificateServer) Cell {
 	if len(links) == 0 {
 		links = []string{"none sent"}
 	}
-	title := fmt.Sprintf("%s, %d certificates sent, seen %s", cmp.Or(s.Version, "TLS"), s.Sent, s.At.UTC().Format("2006-01-02 15:04:05Z"))
+	title := fmt.Sprintf("%s, certificates sent: %d", cmp.Or(s.Version, "TLS"), s.Sent)
 	if s.ServerName != "" {
 		title += ", for the name " + s.ServerName
 	}

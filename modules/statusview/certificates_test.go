@@ -76,7 +76,9 @@ func TestCertificatesView(t *testing.T) {
 	rejected.Verification, rejected.Problem = certificates.Failed, "certificate is for <b>"
 	full := seen(good, &certificates.Certificate{Subject: "CN=CA"})
 	full.Root, full.Version, full.ServerName, full.Trust = "CN=Root", "TLS 1.3", "a.test", "/ca.pem"
-	servePresenting(t, "shown", full, full, full, full, seen(ended), seen(early))
+	chainAlone, unverified := seen(lasting("chain", 110, "chain.test")), seen(lasting("unverified", 120, "unverified.test"))
+	chainAlone.Verification, unverified.Verification = certificates.VerifiedChain, certificates.Unverified
+	servePresenting(t, "shown", full, full, full, full, seen(ended), seen(early), chainAlone, unverified)
 	servePresenting(t, "also", rejected)
 	servePresenting(t, "hidden", seen(lasting("hidden", 1, "hidden.test")), full)
 	v, err := Build(Query{View: "certificates"}, &Options{Scope: []string{"shown", "also"}}, now)
@@ -96,12 +98,14 @@ func TestCertificatesView(t *testing.T) {
 		"bad: soon.test | 7 | rejected: certificate is for <b> | 2026-03-08 12:00:00Z | also/s1 | CN=CA | none sent | RSA 2048",
 		"good: a.test, b.test, c.test and 11 more | 90 | valid | 2026-05-30 12:00:00Z | shown/s1, shown/s2, shown/s3 and 1 more | CN=CA | CN=CA → CN=Root | RSA 2048",
 		"bad: early.test | 100 | not yet valid | 2026-06-09 12:00:00Z | shown/s6 | CN=CA | none sent | RSA 2048",
+		"good: chain.test | 110 | valid, name not verified | 2026-06-19 12:00:00Z | shown/s7 | CN=CA | none sent | RSA 2048",
+		"good: unverified.test | 120 | valid, not verified | 2026-06-29 12:00:00Z | shown/s8 | CN=CA | none sent | RSA 2048",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	chain := v.Panels[0].Tables[0].Rows[2].Cells[6]
-	if want := "TLS 1.3, 2 certificates sent, seen 2023-11-14 22:13:20Z, for the name a.test, authorities of /ca.pem"; chain.Title != want {
+	if want := "TLS 1.3, certificates sent: 2, for the name a.test, authorities of /ca.pem"; chain.Title != want {
 		t.Errorf("got %q, expected %q", chain.Title, want)
 	}
 }
