@@ -30,20 +30,43 @@ var certificateColumns = []Column{
 	{Title: "Key", Words: true, Rank: 3},
 }
 
-// certificatesView shows the certificates of servers that checks over TLS have seen.
-func certificatesView(_ Query, o *Options, now time.Time) ([]Panel, error) {
+// certificatesView shows the certificates of servers that checks over TLS have seen: those for a
+// name, and those of a backend, if the query has one.
+func certificatesView(q Query, o *Options, now time.Time) ([]Panel, error) {
 	t := Table{
 		ID: "certificates", Caption: "Certificates of servers", Columns: slices.Clone(certificateColumns),
 		Empty: "No certificate is known: health checks over TLS (check tls, or check-ssl in a haproxy.cfg) show those of their servers.",
 	}
+	var list []control.Certificate
 	for _, c := range control.Certificates() {
-		c.Servers = slices.DeleteFunc(c.Servers, func(s control.CertificateServer) bool { return !o.Shows(s.Backend) })
-		if len(c.Servers) > 0 {
-			t.Rows = append(t.Rows, certificateRow(&c, now))
+		c.Servers = slices.DeleteFunc(c.Servers, func(s control.CertificateServer) bool {
+			return !o.Shows(s.Backend) || q.Backend != "" && s.Backend != q.Backend
+		})
+		if len(c.Servers) > 0 && isFor(c.Certificate, q.Name) {
+			list = append(list, c)
 		}
 	}
-	t.Total = len(t.Rows)
-	return append(conflictPanels(o), Panel{ID: "certificates-seen", Title: "Certificates of servers", Note: "As the last health check over TLS saw them; those that end first come first.", Tables: []Table{t}}), nil
+	t.arrange(q, len(list), func(i int) Row { return certificateRow(&list[i], now) })
+	return append(conflictPanels(o), Panel{
+		ID: "certificates-seen", Title: "Certificates of servers", Note: "As the last health check over TLS saw them; those that end first come first.",
+		Form: certificateForm(q), Tables: []Table{t},
+	}), nil
+}
+
+// isFor reports whether a certificate is valid for a name, or has names that contain the text.
+func isFor(c *certificates.Certificate, text string) bool {
+	text = strings.ToLower(text)
+	_, parent, _ := strings.Cut(text, ".")
+	return text == "" || strings.Contains(c.CommonName, text) ||
+		slices.ContainsFunc(c.Names, func(name string) bool { return strings.Contains(name, text) || name == "*."+parent })
+}
+
+func certificateForm(q Query) *Form {
+	return &Form{ID: "filter", Method: "get", Submit: "Filter", Fields: []Field{
+		{Kind: "hidden", Name: "view", Value: "certificates"},
+		{Kind: "text", Name: "name", Label: "Name", Value: q.Name, Placeholder: "www.example.com"},
+		{Kind: "text", Name: "backend", Label: "Backend", Value: q.Backend},
+	}}
 }
 
 // conflictPanels returns a panel about names of certificates that are routed elsewhere, if there

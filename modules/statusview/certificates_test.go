@@ -76,7 +76,7 @@ func TestCertificatesView(t *testing.T) {
 	rejected.Verification, rejected.Problem = certificates.Failed, "certificate is for <b>"
 	full := seen(good, &certificates.Certificate{Subject: "CN=CA"})
 	full.Root, full.Version, full.ServerName, full.Trust = "CN=Root", "TLS 1.3", "a.test", "/ca.pem"
-	chainAlone, unverified := seen(lasting("chain", 110, "chain.test")), seen(lasting("unverified", 120, "unverified.test"))
+	chainAlone, unverified := seen(lasting("chain", 110, "*.chain.test")), seen(lasting("unverified", 120, "unverified.test"))
 	chainAlone.Verification, unverified.Verification = certificates.VerifiedChain, certificates.Unverified
 	servePresenting(t, "shown", full, full, full, full, seen(ended), seen(early), chainAlone, unverified)
 	servePresenting(t, "also", rejected)
@@ -98,11 +98,20 @@ func TestCertificatesView(t *testing.T) {
 		"bad: soon.test | 7 | rejected: certificate is for <b> | 2026-03-08 12:00:00Z | also/s1 | CN=CA | none sent | RSA 2048",
 		"good: a.test, b.test, c.test and 11 more | 90 | valid | 2026-05-30 12:00:00Z | shown/s1, shown/s2, shown/s3 and 1 more | CN=CA | CN=CA → CN=Root | RSA 2048",
 		"bad: early.test | 100 | not yet valid | 2026-06-09 12:00:00Z | shown/s6 | CN=CA | none sent | RSA 2048",
-		"good: chain.test | 110 | valid, name not verified | 2026-06-19 12:00:00Z | shown/s7 | CN=CA | none sent | RSA 2048",
+		"good: *.chain.test | 110 | valid, name not verified | 2026-06-19 12:00:00Z | shown/s7 | CN=CA | none sent | RSA 2048",
 		"good: unverified.test | 120 | valid, not verified | 2026-06-29 12:00:00Z | shown/s8 | CN=CA | none sent | RSA 2048",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+	for name, want := range map[string]int{"": 5, "D.test": 3, "any.b.test": 0, "a.chain.test": 1, "a.b.chain.test": 0, "early": 1} {
+		filtered, err := Build(Query{View: "certificates", Name: name, Backend: "shown"}, new(Options), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if table := filtered.Panels[0].Tables[0]; len(table.Rows) != want || table.Total != want {
+			t.Errorf("name %q: %d rows, expected %d", name, len(table.Rows), want)
+		}
 	}
 	chain := v.Panels[0].Tables[0].Rows[2].Cells[6]
 	if want := "TLS 1.3, certificates sent: 2, for the name a.test, authorities of /ca.pem"; chain.Title != want {
