@@ -3,9 +3,7 @@
 package control
 
 import (
-	"fmt"
 	"net/netip"
-	"strconv"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
@@ -136,18 +134,4 @@ func listenerAddress(all []frontend.ListenerMetrics) (at netip.AddrPort, dualSta
 		}
 	}
 	return at, false
-}
-
-// addressText returns an address for readers, without a port that is not known.
-func addressText(a netip.AddrPort) string {
-	switch {
-	case !a.IsValid():
-		return ""
-	case a.Port() == 0:
-		return a.Addr().String()
-	case a.Addr().IsUnspecified():
-		return ":" + strconv.Itoa(int(a.Port()))
-	default:
-		return fmt.Sprint(a)
-	}
 }

@@ -18,9 +18,16 @@ func (m *Matcher) String() string {
 		name  string
 		words []string
 	}{
-		{"sni", m.SNI}, {"sni_file", m.SNIFile}, {"sni_regexp", m.SNIRegexp}, {"no_sni", flag(m.NoSNI)},
-		{"alpn", m.ALPN}, {"version", m.Version}, {"ech", flag(m.ECH)}, {"post_quantum", flag(m.PostQuantum)},
-		{"ja3", m.JA3}, {"ja4", m.JA4},
+		{"sni", m.SNI},
+		{"sni_file", m.SNIFile},
+		{"sni_regexp", m.SNIRegexp},
+		{"no_sni", flag(m.NoSNI)},
+		{"alpn", m.ALPN},
+		{"version", m.Version},
+		{"ech", flag(m.ECH)},
+		{"post_quantum", flag(m.PostQuantum)},
+		{"ja3", m.JA3},
+		{"ja4", m.JA4},
 	} {
 		if len(field.words) > 0 {
 			all = append(all, strings.TrimSpace(field.name+" "+strings.Join(printable.Shorten(field.words), " ")))

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"pgregory.net/rapid"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -179,4 +180,47 @@ func TestExplanationOfStories(t *testing.T) {
 	if told < 15 {
 		t.Errorf("only %d stories", told)
 	}
+}
+
+// FuzzExplain explains any bytes by a frontend that looks at them in many ways: it ends or has a
+// backend, twice the same.
+func FuzzExplain(f *testing.F) {
+	const block = `content {
+	inspect_delay 1m
+	set_var sess.sni req.ssl_sni,lower
+	set_var proc.first req.payload(0,4)
+	close acl req.payload(0,4) -m bin 00000000
+	accept acl req.ssl_hello_type 1
+	close acl req.len gt 300
+}
+use_backend r0 sni_regexp ^x
+use_backend r1 alpn h2 http/1.1
+use_backend r2 tls sni y.test
+use_backend_format %[req.ssl_sni,field(1,.)]
+default_backend fallback`
+	app, ctx := newApp(f, allBackends...)
+	h, err := parseFrontend(block)
+	if err != nil {
+		f.Fatal(err)
+	}
+	h.setDefaults()
+	h.logger = zap.NewNop()
+	if err := h.provision(ctx, app); err != nil {
+		f.Fatal(err)
+	}
+	hello := hellotest.Hello(f, "r3.test", "h2")
+	for _, n := range []int{0, 1, 5, 50, len(hello)} {
+		f.Add(hello[:n])
+	}
+	f.Add([]byte("SSH-2.0-x\r\n"))
+	f.Add(make([]byte, 400))
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		x, again := h.frontend.Explain(frontend.Probe{Sent: sent}), h.frontend.Explain(frontend.Probe{Sent: sent})
+		if x.Ends == (x.Backend != "" && x.Server != nil) || x.Backend != again.Backend || x.Reason != again.Reason || len(x.Steps) != len(again.Steps) {
+			t.Errorf("%+v, then %+v", x, again)
+		}
+		if x.Ends && x.Reason == "" && x.End.String() == "" {
+			t.Errorf("it ends for no reason: %+v", x)
+		}
+	})
 }

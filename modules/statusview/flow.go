@@ -55,7 +55,7 @@ func flowPanel(i int, f *control.FlowFrontend, backends map[string]*control.Flow
 		Note: fmt.Sprintf("%s, with %s connections now and %s in the last second. Lines are wider where more connections have come in that second.",
 			f.State, grouped(f.Connections), grouped(int64(f.Rate))),
 		Figure: newFlowFigure(id+"-figure", f, backends).draw(),
-		Tables: []Table{choicesTable(id+"-rules", f), listenersTable(id+"-listeners", f)},
+		Tables: []Table{listenersTable(id+"-listeners", f), choicesTable(id+"-rules", f), flowServersTable(id+"-servers", f, backends)},
 	}
 }
 
@@ -74,14 +74,14 @@ func moreFrontends(all []control.FlowFrontend) Panel {
 
 func listenersTable(id string, f *control.FlowFrontend) Table {
 	t := Table{ID: id, Caption: "Listeners of " + Text(f.Name).Text, Total: len(f.Listeners), Columns: []Column{
-		{Title: "Listener", Words: true}, {Title: "Address", Words: true, Rank: 1}, {Title: "State", Words: true}, {Title: "Connections"}, {Title: "Total", Rank: 2}, {Title: "Rate"},
+		{Title: "Listener", Words: true}, {Title: "Address", Words: true, Rank: 2}, {Title: "State", Words: true}, {Title: "Rate"}, {Title: "Connections", Rank: 1}, {Title: "Total", Rank: 2},
 	}, Empty: "Its connections come by a layer4 or an HTTP server, whose listeners are not shown."}
 	for _, l := range f.Listeners {
 		state := Cell{Text: "open", Class: Words + " " + Good}
 		if !l.Open {
 			state = Cell{Text: "closed", Class: Words + " " + Quiet}
 		}
-		t.Rows = append(t.Rows, Row{Key: l.Name, Cells: []Cell{Text(l.Name), Text(l.Address), state, Number(l.Connections), Number(l.Total), rate(l.Rate)}})
+		t.Rows = append(t.Rows, Row{Key: l.Name, Cells: []Cell{Text(l.Name), Text(l.Address), state, rate(l.Rate), Number(l.Connections), Number(l.Total)}})
 	}
 	return t
 }
@@ -90,32 +90,32 @@ func listenersTable(id string, f *control.FlowFrontend) Table {
 func choicesTable(id string, f *control.FlowFrontend) Table {
 	t := Table{ID: id, Caption: "Rules of " + Text(f.Name).Text, Total: len(f.Choices), Columns: []Column{
 		{Title: "Rule", Words: true},
-		{Title: "Condition", Words: true},
 		{Title: "Goes to", Words: true},
-		{Title: "Connections", Help: "since the rule is in the configuration"},
 		{Title: "Rate", Help: "connections in the last second"},
+		{Title: "Connections", Help: "since the rule is in the configuration", Rank: 2},
+		{Title: "Condition", Words: true, Rank: 1},
 		{Title: "Place", Words: true, Rank: 2, Help: "where the configuration has it"},
 	}, Empty: "It has no rules."}
 	shown, rest := busiest(f.Choices, maxFlowRows)
 	for _, c := range shown {
 		t.Rows = append(t.Rows, Row{Key: choiceKey(c), Cells: []Cell{
-			Text(choiceName(c)), Text(c.When), choiceTarget(c), Number(c.Total), rate(c.Rate), Text(c.Place),
+			Text(choiceName(c)), choiceTarget(c), rate(c.Rate), Number(c.Total), Text(c.When), Text(c.Place),
 		}})
 	}
 	if n := rest.Number; n > 0 {
-		t.Rows = append(t.Rows, Row{Key: "rest", Class: Quiet, Cells: []Cell{Text(fmt.Sprintf("and %d more", n)), {}, {}, Number(rest.Total), rate(rest.Rate), {}}})
+		t.Rows = append(t.Rows, Row{Key: "rest", Class: Quiet, Cells: []Cell{Text(fmt.Sprintf("and %d more", n)), {}, rate(rest.Rate), Number(rest.Total), {}, {}}})
 	}
 	return t
 }
 
 // choiceName returns the name of a rule in its list.
 func choiceName(c control.FlowChoice) string {
-	switch {
-	case c.List == "others":
+	switch c.List {
+	case "others":
 		return fmt.Sprintf("%d further rules", c.Number)
-	case c.List == "default_backend":
+	case "default_backend":
 		return "default"
-	case c.List == "on":
+	case "on":
 		name, _ := cutVerb(c.Rule)
 		return name
 	default:

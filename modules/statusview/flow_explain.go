@@ -95,18 +95,24 @@ var stepClasses = map[string]string{"matches": Good, "no_match": Quiet, "unknown
 // stepsTable shows the rules that were tried.
 func stepsTable(id string, x *control.Explanation) Table {
 	t := Table{ID: id, Caption: "Rules in the order in which they are tried", Total: len(x.Steps), Columns: []Column{
-		{Title: "Rules", Words: true}, {Title: "No."}, {Title: "Rule", Words: true}, {Title: "Condition", Words: true},
-		{Title: "Result", Words: true}, {Title: "Why", Words: true}, {Title: "Place", Words: true, Rank: 2},
+		{Title: "Rules", Words: true},
+		{Title: "Result", Words: true},
+		{Title: "Rule", Words: true},
+		{Title: "Condition", Words: true, Rank: 1},
+		{Title: "Why", Words: true},
+		{Title: "Place", Words: true, Rank: 2},
 	}, Empty: "No rule was tried."}
 	for i, s := range x.Steps {
-		number := Cell{}
+		list := strings.ReplaceAll(s.List, "_", " ")
 		if s.Number > 0 {
-			number = Number(s.Number)
+			list += fmt.Sprintf(" %d", s.Number)
 		}
 		t.Rows = append(t.Rows, Row{Key: fmt.Sprint(i), Cells: []Cell{
-			Text(strings.ReplaceAll(s.List, "_", " ")), number, Text(s.Rule), Text(s.When),
+			Text(list),
 			{Text: strings.ReplaceAll(s.Result, "_", " "), Class: Words + " " + stepClasses[s.Result]},
-			{Text: strings.Join(s.Why, "; "), Class: Words}, Text(s.Place),
+			Text(s.Rule), Text(s.When),
+			{Text: strings.Join(s.Why, "; "), Class: Words},
+			Text(s.Place),
 		}})
 	}
 	return t

@@ -152,24 +152,16 @@ func (d *flowFigure) backend(name string, backends map[string]*control.FlowBacke
 // serverClasses are the classes of the states of servers.
 var serverClasses = map[string]string{"up": Up, "no check": Unchecked, "drain": Draining, "maint": Maint, "down": Down}
 
-// addServers adds the servers of a backend: all of a few, or those in trouble and the sum of the
-// others.
+// addServers adds the servers of a backend.
 func (d *flowFigure) addServers(b *control.FlowBackend, box *Box) {
-	var others, sum int
-	room := maxDrawnServers
-	for _, s := range b.Servers {
-		trouble := s.State == "down"
-		if len(b.Servers) > maxDrawnServers && (!trouble || room <= 1) {
-			others, sum = others+1, sum+s.Rate
-			continue
-		}
-		room--
+	shown, others := serversToShow(b)
+	for _, s := range shown {
 		text := d.add(4, "server "+b.Name+"/"+s.Name, s.Name, fmt.Sprintf("%s, %d/s", s.State, s.Rate), serverClasses[s.State])
 		text.Title += " " + Text(s.Address).Text
 		d.connect(box, text, s.Rate)
 	}
-	if others > 0 {
-		d.connect(box, d.add(4, "servers of "+b.Name, fmt.Sprintf("%d servers", others), fmt.Sprintf("%d/s", sum), ""), sum)
+	if others.count > 0 {
+		d.connect(box, d.add(4, "servers of "+b.Name, fmt.Sprintf("%d servers", others.count), fmt.Sprintf("%d/s", others.rate), ""), others.rate)
 	}
 }
 
@@ -198,12 +190,15 @@ func (d *flowFigure) draw() *Figure {
 	return f
 }
 
+// busy is the least rate for which a line is as wide as it can be.
+const busy = 10
+
 // weight returns the width of a line, from 0 to 5.
 func (d *flowFigure) weight(rate int) int {
 	if rate <= 0 {
 		return 0
 	}
-	return 1 + 4*rate/d.highest
+	return 1 + 4*rate/max(d.highest, busy)
 }
 
 // describe says in a sentence what the picture shows; the tables have the rest.

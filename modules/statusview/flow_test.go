@@ -4,6 +4,7 @@ package statusview
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -109,11 +110,36 @@ func TestChoicesTable(t *testing.T) {
 			}
 			keys[row.Key] = true
 			count, _ := row.Cells[3].key()
-			perSecond, _ := row.Cells[4].key()
+			perSecond, _ := row.Cells[2].key()
 			sum, rateSum = sum+count, rateSum+perSecond
 		}
 		if sum != total || rateSum != rates {
 			t.Fatalf("the rows add up to %v and %v/s, want %v and %v/s", sum, rateSum, total, rates)
+		}
+	})
+}
+
+// The tables have each box of the picture.
+func TestFlowTablesHaveThePicture(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f, backends := drawFlow(t)
+		rows := make(map[string]bool)
+		for _, row := range flowServersTable("x", &f, backends).Rows {
+			if rows[row.Key] {
+				t.Fatalf("two rows %q", row.Key)
+			}
+			rows[row.Key] = true
+		}
+		for _, row := range choicesTable("x", &f).Rows {
+			rows[row.Key] = true
+		}
+		for _, b := range newFlowFigure("x", &f, backends).draw().Boxes {
+			switch {
+			case strings.HasPrefix(b.ID, "listener"), b.ID == "frontend", b.ID == "backends", strings.HasPrefix(b.ID, "rest "):
+			case !rows[b.ID]:
+				t.Fatalf("no row has the box %q", b.ID)
+			}
 		}
 	})
 }
