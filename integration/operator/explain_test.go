@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +40,7 @@ const explainedConfig = `{
 		}
 		frontend tls {
 			bind FRONT
-			inspect_delay 300ms
+			inspect_delay 1m
 			connection {
 				track 0 src table seen
 			}
@@ -54,6 +56,11 @@ const explainedConfig = `{
 			use_backend_format %[req.ssl_sni,field(1,.)]
 			on not_tls backend web
 			on no_server backend web
+			default_backend web
+		}
+		frontend impatient {
+			bind HASTY
+			inspect_delay 300ms
 			default_backend web
 		}
 		backend web {
@@ -98,16 +105,64 @@ type explained struct {
 	Summary  string `json:"summary"`
 }
 
-// explain asks where a connection would go.
-func (r *rig) explain(t *testing.T, probe map[string]string) explained {
+// decision is a rule, or another choice of a frontend.
+type decision struct {
+	List   string `json:"list"`
+	Number int    `json:"number"`
+	Rule   string `json:"rule"`
+}
+
+// explain asks where a connection would go, and by which decisions.
+func (r *rig) explain(t *testing.T, probe map[string]string) (x explained, by []decision) {
 	t.Helper()
 	body, _ := json.Marshal(probe)
 	status, text := r.ask(t, http.MethodPost, "/passthrough/explain", string(body), nil)
-	var all []explained
+	var all []struct {
+		explained
+		Steps []struct {
+			decision
+			Result string `json:"result"`
+		} `json:"steps"`
+	}
 	if err := json.Unmarshal(text, &all); status != http.StatusOK || err != nil || len(all) != 1 {
 		t.Fatalf("%v: %d %s", probe, status, text)
 	}
-	return all[0]
+	for _, s := range all[0].Steps {
+		if s.List == "default_backend" {
+			by = nil // a rule may have matched, and named no backend
+		}
+		if s.Result == "matches" && slices.Contains([]string{"site", "rule", "default_backend", "on"}, s.List) {
+			by = append(by, s.decision)
+		}
+	}
+	return all[0].explained, by
+}
+
+// decided returns the number of connections of a frontend for which each decision was made.
+func (r *rig) decided(t *testing.T, frontend string) map[decision]int {
+	t.Helper()
+	_, text := r.ask(t, http.MethodGet, "/passthrough/flow", "", nil)
+	var flow struct {
+		Frontends []struct {
+			Name    string `json:"name"`
+			Choices []struct {
+				decision
+				Total int `json:"total"`
+			} `json:"choices"`
+		} `json:"frontends"`
+	}
+	if err := json.Unmarshal(text, &flow); err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[decision]int)
+	for _, f := range flow.Frontends {
+		for _, c := range f.Choices {
+			if f.Name == frontend && c.Total > 0 {
+				all[c.decision] = c.Total
+			}
+		}
+	}
+	return all
 }
 
 // sessionLines returns the lines of connections in the log.
@@ -142,14 +197,18 @@ func TestExplainAsItHappens(t *testing.T) {
 	if err := os.WriteFile(sites, []byte("mapped.test api\n.deep.mapped.test mail\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	shared := programs.Address(t)
+	shared, hasty := programs.Address(t), programs.Address(t)
 	_, port, _ := net.SplitHostPort(shared)
-	r.run(t, strings.NewReplacer("ADMIN", r.admin, "STATE", filepath.Join(r.dir, "state"), "FRONT", r.front, "MAP", sites, "PORT", port,
+	r.run(t, strings.NewReplacer("ADMIN", r.admin, "STATE", filepath.Join(r.dir, "state"), "FRONT", r.front, "HASTY", hasty, "MAP", sites, "PORT", port,
 		"S1", r.servers[0].address, "S2", r.servers[1].address, "S3", r.servers[2].address).Replace(explainedConfig))
+	decisions := map[string]map[decision]int{"tls": {}, "port": {}, "impatient": {}}
 	connect := func(probe map[string]string, visit func()) {
 		before := len(r.sessionLines(t))
-		want := r.explain(t, probe)
-		if again := r.explain(t, probe); again != want {
+		want, by := r.explain(t, probe)
+		for _, d := range by {
+			decisions[probe["frontend"]][d]++
+		}
+		if again, _ := r.explain(t, probe); again != want {
 			t.Errorf("%v: %+v, then %+v", probe, want, again)
 		}
 		visit()
@@ -178,15 +237,21 @@ func TestExplainAsItHappens(t *testing.T) {
 	}
 	hello := recordHello(t, curl, "tls12.test", "--tls-max", "1.2", "--http1.1")
 	connect(map[string]string{"frontend": "tls", "hello": hex.EncodeToString(hello)}, get("tls12.test", r.front, "--tls-max", "1.2", "--http1.1"))
-	for _, sent := range [][]byte{hello[:40], []byte("SSH-2.0-x\r\n"), {22, 3, 1, 0, 5, 1, 0, 0, 1, 0}} {
-		connect(map[string]string{"frontend": "tls", "hello": hex.EncodeToString(sent)}, func() { r.send(t, sent) })
+	for _, sent := range [][]byte{[]byte("SSH-2.0-x\r\n"), {22, 3, 1, 0, 5, 1, 0, 0, 1, 0}} {
+		connect(map[string]string{"frontend": "tls", "hello": hex.EncodeToString(sent)}, func() { send(t, r.front, sent) })
+	}
+	connect(map[string]string{"frontend": "impatient", "hello": hex.EncodeToString(hello[:40])}, func() { send(t, hasty, hello[:40]) })
+	for frontend, want := range decisions {
+		if got := r.decided(t, frontend); !maps.Equal(got, want) {
+			t.Errorf("frontend %s decided %v, want %v", frontend, got, want)
+		}
 	}
 }
 
-// send sends bytes to the frontend and waits until it closes the connection, or has answered.
-func (r *rig) send(t *testing.T, sent []byte) {
+// send sends bytes to a frontend and waits until it closes the connection.
+func send(t *testing.T, address string, sent []byte) {
 	t.Helper()
-	c, err := net.Dial("tcp", r.front)
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
