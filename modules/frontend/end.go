@@ -30,6 +30,8 @@ type ending struct {
 
 	unserved bool // no server was available: the action of on no_server applies
 
+	id      uint64                            // of the connection
+	at      time.Time                         // when it has ended
 	refusal Refusal                           // if something of the frontend has refused it
 	traffic *tally.Split[pool.BackendTraffic] // of its backend; nil: it had none
 }
@@ -77,7 +79,8 @@ func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time
 		r.SrvConn = server.Sessions()
 	}
 	r.ActConn = int64(liveConns.count())
-	r.Duration = time.Since(began)
+	e.at = time.Now()
+	r.Duration = e.at.Sub(began)
 	e.count(r, server, ends)
 	switch e.end {
 	case tcplog.PassedOn: // it goes on elsewhere
@@ -115,7 +118,7 @@ func (c *connection) end(e *ending) {
 		e = c.passOn(next)
 	}
 	c.closeClient(e, last)
-	e.traffic = traffic
+	e.id, e.traffic = c.id, traffic
 	e.conclude(&c.record, server, c.accepted, c.f.log, c.f.ends)
 }
 

@@ -36,17 +36,18 @@ func (f *LiveFilter) matchesEarly(l *Live, now time.Time) bool {
 
 // matchesLate applies the other conditions.
 func (f *LiveFilter) matchesLate(l *Live) bool {
-	return (!f.Source.IsValid() || f.Source.Contains(l.Client.IP())) && (f.Name == "" || f.matchesName(l.Name))
+	return (!f.Source.IsValid() || f.Source.Contains(l.Client.IP())) && (f.Name == "" || matchesName(f.Name, l.Name))
 }
 
 // isEarly reports whether matchesLate has no conditions.
 func (f *LiveFilter) isEarly() bool { return !f.Source.IsValid() && f.Name == "" }
 
-func (f *LiveFilter) matchesName(name string) bool {
-	if domain, below := strings.CutPrefix(f.Name, "*"); below && strings.HasPrefix(domain, ".") {
+// matchesName reports whether a name is the one of a filter, or below its domain.
+func matchesName(filter, name string) bool {
+	if domain, below := strings.CutPrefix(filter, "*"); below && strings.HasPrefix(domain, ".") {
 		return len(name) > len(domain) && strings.EqualFold(name[len(name)-len(domain):], domain)
 	}
-	return strings.EqualFold(f.Name, name)
+	return strings.EqualFold(filter, name)
 }
 
 // unpack sets the fields that are in the record of a session.

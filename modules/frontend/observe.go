@@ -96,6 +96,9 @@ func (e *ending) count(r *tcplog.Record, server *pool.Server, counts *endCounts)
 			e.countTraffic(server.Traffic().In(l), r, &facts)
 		}
 	}
+	if e.end != tcplog.OverLimit { // many would leave nothing else to see
+		recentEnds.In(l).add(e, r, &facts)
+	}
 	if facts.Outcome == clienthello.Found && !facts.Uninspected && ServerNames.Counts() {
 		ServerNames.Add(l, facts.ServerName)
 	}

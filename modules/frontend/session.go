@@ -182,7 +182,7 @@ func (s *session) Ended(result relay.Result) {
 	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	s.lease.Release(outcome)
-	end.traffic = s.traffic
+	end.id, end.traffic = s.id, s.traffic
 	record.EndValues = s.endValues()
 	s.releaseTracked(result)
 	end.conclude(&record, s.lease.Server, accepted, s.log, s.ends)

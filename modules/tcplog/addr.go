@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"strings"
 
 	"go.uber.org/zap/zapcore"
 
@@ -38,6 +39,9 @@ func AddrOfIP(a netip.AddrPort) Addr {
 
 // IP returns the IP address, or the zero value for other addresses.
 func (a Addr) IP() netip.Addr { return a.ip.Addr() }
+
+// Kept returns an address that shares no memory with a. It allocates nothing for an IP address.
+func (a Addr) Kept() Addr { return Addr{a.ip, strings.Clone(a.text)} }
 
 // String returns the address as net.Addr does.
 func (a Addr) String() string { return string(a.appendTo(nil)) }

@@ -96,6 +96,9 @@ var ends = [EndCount]struct{ letters, name string }{
 	OverLimit: {"PR", "over_limit"},
 }
 
+// Meaning says in a few words how the connection ended.
+func (e End) Meaning() string { return meanings[e] }
+
 // String returns the end's name in the log.
 func (e End) String() string { return ends[e].name }
 

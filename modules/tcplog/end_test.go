@@ -53,6 +53,9 @@ func TestEndNamesAndLetters(t *testing.T) {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {
 			t.Errorf("end %d is %s %s, want %d %s %s", c.end, c.end.Letters(), c.end, i, c.letters, c.name)
 		}
+		if c.end.Meaning() == "" {
+			t.Errorf("%s has no meaning", c.end)
+		}
 	}
 	if len(table) != len(ends) {
 		t.Errorf("%d ends are looked at, of %d", len(table), len(ends))

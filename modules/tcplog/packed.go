@@ -100,37 +100,46 @@ func (r *Record) unpack(u *unpacker) {
 	r.Severity = Severity(head[1] >> 4)
 }
 
-// Facts are some of the fields of a record, for counts.
+// Facts are some of the fields of a record, for counts. Texts share the memory of the record.
 type Facts struct {
 	Outcome                   clienthello.Outcome
 	Uninspected               bool
-	ServerName                string // shares the memory of the record
+	Client                    Addr
+	Version                   uint16
+	ServerName, Address       string
 	HelloWait, Queue, Connect time.Duration
+	Retries                   int
+	Redispatched              bool
 }
 
 // Facts returns fields of the record, which may be packed. It is faster than unpacking it.
 func (r *Record) Facts() Facts {
 	if len(r.AtStart) == 0 {
-		return Facts{r.Outcome, r.Uninspected, r.ServerName, r.HelloWait, r.Queue, r.Connect}
+		return Facts{r.Outcome, r.Uninspected, r.Client, r.Version, r.ServerName, r.Address, r.HelloWait, r.Queue, r.Connect, r.Retries, r.Redispatched}
 	}
-	return r.AtStart.Facts()
+	f := r.AtStart.Facts()
+	if f.Address == "" {
+		f.Address = r.Address
+	}
+	return f
 }
 
 // Facts returns fields of the record, which must not be empty.
 func (p Packed) Facts() (f Facts) {
 	u := unpacker(unsafe.String(&p[0], len(p))) //nolint:gosec // p does not change
 	u.text()                                    // the protocols of ALPN
-	u.skipAddr()
+	f.Client = u.addr()
 	u.skipAddr()
 	head := u.take(4)
-	f.Outcome, f.Uninspected = clienthello.Outcome(head[0]), head[1]&1 != 0
+	f.Outcome, f.Version = clienthello.Outcome(head[0]), uint16(head[2])|uint16(head[3])<<8
+	f.Uninspected, f.Redispatched = head[1]&1 != 0, head[1]&2 != 0
 	u.length() // the time of accept
 	f.HelloWait, f.Queue, f.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
-	for range 4 { // places in queues, retries, the size of the hello
-		u.length()
-	}
-	u.text() // the server's address
-	f.ServerName = u.text()
+	u.length() // the places in queues
+	u.length()
+	f.Retries = int(u.number())
+	u.length() // the size of the hello
+	f.Address, f.ServerName = u.text(), u.text()
 	return f
 }
 
