@@ -23,6 +23,8 @@ type Tally struct {
 	HelloBytes          tally.Histogram // with the layout tally.Bytes
 	HelloWait, Duration tally.Histogram // in seconds, with the layout tally.Seconds
 
+	Hellos HelloCounts
+
 	Refused map[Refusal]uint64
 }
 
@@ -51,6 +53,7 @@ func (t *Tally) merge(o *Tally) {
 	t.HelloBytes.Add(&o.HelloBytes)
 	t.HelloWait.Add(&o.HelloWait)
 	t.Duration.Add(&o.Duration)
+	t.Hellos.Add(&o.Hellos)
 	for why, n := range o.Refused {
 		if t.Refused == nil {
 			t.Refused = make(map[Refusal]uint64)
@@ -67,7 +70,9 @@ func (f *Frontend) countHello(h *clienthello.Hello) {
 	}
 	l := tally.Enter()
 	defer l.Leave()
-	f.ends.tally.In(l).HelloBytes.Observe(&tally.Bytes, float64(h.Len()))
+	t := f.ends.tally.In(l)
+	t.HelloBytes.Observe(&tally.Bytes, float64(h.Len()))
+	t.Hellos.count(h)
 	if ja4 != "" {
 		Fingerprints.Add(l, ja4)
 	}
@@ -100,7 +105,7 @@ func (e *ending) count(r *tcplog.Record, server *pool.Server, counts *endCounts)
 		recentEnds.In(l).add(e, r, &facts)
 	}
 	if facts.Outcome == clienthello.Found && !facts.Uninspected && ServerNames.Counts() {
-		ServerNames.Add(l, facts.ServerName)
+		e.countName(l, facts.ServerName, r)
 	}
 }
 

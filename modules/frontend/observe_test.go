@@ -70,11 +70,13 @@ func TestMetrics(t *testing.T) {
 		Accepted, Sessions, Open, In, Out                int64
 		Hellos, Others, Waits, Durations, Refused        uint64
 		BackendConns, ServerConns                        uint64
+		Complete, Newest, PostQuantum                    uint64
 		BackendIn, ServerIn, ListenerConns, ListenerOpen int64
 	}
 	sent := int64(len(hello))
 	want := numbers{
 		Accepted: 3, Sessions: 3, In: 2 * sent, Hellos: 2, Others: 1, Waits: 3, Durations: 3, Refused: 1,
+		Complete: 2, Newest: 2, PostQuantum: 2,
 		BackendConns: 2, ServerConns: 2, BackendIn: 2 * sent, ServerIn: 2 * sent, ListenerConns: 3,
 	}
 	settle(t, want, func() (got numbers) {
@@ -82,6 +84,7 @@ func TestMetrics(t *testing.T) {
 		got.Accepted, got.Sessions, got.Open, got.In = m.Accepted, m.Sessions, m.Connections, m.In
 		got.Hellos, got.Others = m.Outcomes[clienthello.Found], m.Outcomes[clienthello.NotTLS]
 		got.Waits, got.Durations, got.Refused = m.HelloWait.Count(), m.Duration.Count(), m.Refused[Refusal{Reason: "not_tls"}]
+		got.Complete, got.Newest, got.PostQuantum = m.Hellos.Total, m.Hellos.Offered[4], m.Hellos.PostQuantum
 		b, _ := balancer.Registry().Backend(web)
 		got.BackendConns, got.BackendIn = b.Traffic.Connections, b.Traffic.In
 		got.ServerConns, got.ServerIn = b.Servers[0].Traffic.Connections, b.Servers[0].Traffic.In

@@ -145,6 +145,7 @@ func (s *session) AnsweredWith(first []byte) {
 	connected := accepted.Sub(epoch) + facts.HelloWait + max(facts.Queue, 0) + facts.Connect
 	l := tally.Enter()
 	defer l.Leave()
+	s.ends.tally.In(l).Hellos.Chosen.count(version)
 	s.traffic.In(l).FirstByteSeconds.Observe(&tally.Seconds, max(0, time.Since(epoch)-connected).Seconds())
 	if alert != 0 && facts.Outcome == clienthello.Found {
 		s.lease.Server.Traffic().In(l).CountAlert(alert - 1)

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -121,7 +120,7 @@ func newFrontend(f control.Frontend, overrides []control.Override) Frontend {
 	}
 	for outcome, n := range f.Outcomes {
 		if n > 0 {
-			out.Outcomes[outcomeName(outcome)] = n
+			out.Outcomes[frontend.OutcomeName(outcome)] = n
 		}
 	}
 	for why, n := range f.Tally.Refused {
@@ -134,14 +133,6 @@ func newFrontend(f control.Frontend, overrides []control.Override) Frontend {
 		out.Listeners = append(out.Listeners, newListener(l))
 	}
 	return out
-}
-
-// outcomeName returns the name of an index of frontend.Tally.Outcomes.
-func outcomeName(outcome int) string {
-	if outcome > int(clienthello.ClientLeft) {
-		return "not_inspected"
-	}
-	return clienthello.Outcome(outcome).String()
 }
 
 func newListeners() []Listener {

@@ -3,14 +3,9 @@
 package lbadmin
 
 import (
-	"cmp"
-	"maps"
-	"slices"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 )
 
 // Overview sums up the state of the process.
@@ -90,28 +85,4 @@ func (c *ServerCount) count(s *pool.ServerStatus) {
 	default:
 		c.Up++
 	}
-}
-
-// Names are the server names that clients ask for most.
-type Names struct {
-	// Names are sorted, the most frequent first.
-	Names []NameCount `json:"names"`
-	// Others is the number of connections with other names.
-	Others uint64 `json:"others"`
-}
-
-// NameCount counts the connections of a server name.
-type NameCount struct {
-	Name  string `json:"name"`
-	Count uint64 `json:"count"`
-}
-
-func newNames() Names {
-	counts, others := frontend.ServerNames.All()
-	n := Names{make([]NameCount, 0, len(counts)), others}
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		n.Names = append(n.Names, NameCount{printable.Text(name), counts[name]})
-	}
-	slices.SortStableFunc(n.Names, func(a, b NameCount) int { return cmp.Compare(b.Count, a.Count) })
-	return n
 }

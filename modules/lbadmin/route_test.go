@@ -33,12 +33,6 @@ func TestListeners(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	if n := show[Names](t, prefix+"names"); n.Names == nil || len(n.Names) != 0 {
-		t.Errorf("%+v", n)
-	}
-}
-
 // The errors of wrong requests name the expected input.
 func TestWrongRequests(t *testing.T) {
 	for _, c := range []struct {

@@ -29,6 +29,7 @@ var routes = slices.Concat([]route{
 	{path: "flow", methods: map[string]method{"GET": get(control.FlowNow)}},
 	{path: "explain", methods: map[string]method{"POST": explain}},
 	{path: "names", methods: map[string]method{"GET": get(newNames)}},
+	{path: "hellos", methods: map[string]method{"GET": get(newHellos)}},
 	{path: "backends", methods: map[string]method{"GET": get(newBackends)}},
 	{path: "backends/BACKEND", methods: map[string]method{"GET": showBackend}},
 	{path: "backends/BACKEND/servers", methods: map[string]method{"GET": listServers, "POST": addServer}},

@@ -28,7 +28,8 @@ const (
 
 // Metrics configures the metrics of the app passthrough. They are on by default.
 type Metrics struct {
-	// Off leaves the metrics out.
+	// Off leaves the metrics out. Names are counted even so, for the admin endpoint and the status
+	// page.
 	Off bool `json:"off,omitempty"`
 
 	// HAProxyNames shows them by the names of HAProxy's exporter as well, such as
@@ -36,7 +37,8 @@ type Metrics struct {
 	HAProxyNames bool `json:"haproxy_names,omitempty"`
 
 	// Names is the number of server names, the most frequent ones, that are counted one by one; the
-	// others are counted together. 0 counts no names. Default: 100.
+	// others are counted together. 0 counts no names, and keeps them off the admin endpoint and the
+	// status page too. Default: 100.
 	Names *int `json:"names,omitempty"`
 
 	// JA4 counts the JA4 fingerprints of hellos, as many as names. They cost some time for each
@@ -70,9 +72,6 @@ func (m *Metrics) Provision(ctx caddy.Context) error {
 // Activate applies the options to the process: the configuration runs.
 func (m *Metrics) Activate() {
 	names := *m.Names
-	if m.Off {
-		names = 0
-	}
 	frontend.ServerNames.Limit(names)
 	if !m.JA4 {
 		names = 0

@@ -42,8 +42,8 @@ func hashOf(name string) uint64 { return maphash.String(seed, cut(name)) }
 // cut returns the first MaxName bytes of a name.
 func cut(name string) string { return name[:min(len(name), MaxName)] }
 
-// add counts a name once. It allocates only while there is room.
-func (f *Frequent) add(hash uint64, name string, room int) {
+// add counts a name, as often as its weight says. It allocates only while there is room.
+func (f *Frequent) add(hash uint64, name string, weight uint64, room int) {
 	i, known := f.at[hash]
 	switch {
 	case known:
@@ -62,7 +62,7 @@ func (f *Frequent) add(hash uint64, name string, room int) {
 		s.hash, s.error, s.name = hash, s.count, append(s.name[:0], cut(name)...)
 		f.at[hash] = 0
 	}
-	f.slots[i].count++
+	f.slots[i].count += weight
 	f.down(i)
 }
 

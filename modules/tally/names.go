@@ -66,7 +66,7 @@ func (n *Names) Add(l *Lane, name string) {
 	}
 	o := n.others.In(l)
 	o.count++
-	o.frequent.add(hash, name, int(limit)*roomFor)
+	o.frequent.add(hash, name, 1, int(limit)*roomFor)
 }
 
 // show gives a name its counter, which begins at 1, if there is room.

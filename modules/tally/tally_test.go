@@ -52,7 +52,7 @@ func TestFrequentErrorBound(t *testing.T) {
 	stream, counts := zipf(n, 20_000)
 	var f Frequent
 	for _, name := range stream {
-		f.add(hashOf(name), name, room)
+		f.add(hashOf(name), name, 1, room)
 	}
 	sums := make(map[uint64]*Counted)
 	floor := f.appendTo(sums, room)
