@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/trends"
 )
 
@@ -28,15 +29,17 @@ func History() trends.Snapshot { return history.Snapshot(time.Now()) }
 type recorder struct {
 	trends.History
 
-	mu     sync.Mutex
-	at     time.Time // of before; zero before the first values
-	before sums
+	mu      sync.Mutex
+	at      time.Time // of before; zero before the first values
+	before  sums
+	dropped time.Time // when log lines were last missing; zero: never
 }
 
 // sums only rise, unless an operator clears counters.
 type sums struct {
 	frontend.Totals
 	in, out int64
+	dropped uint64 // lines of the log
 }
 
 // run adds values until ctx ends.
@@ -56,7 +59,15 @@ func (r *recorder) run(ctx context.Context) {
 
 func readSums() sums {
 	moved := relay.ReadStats()
-	return sums{frontend.AllTotals(), moved.In, moved.Out}
+	_, dropped := tcplog.Stats()
+	return sums{frontend.AllTotals(), moved.In, moved.Out, dropped}
+}
+
+// lastDrop returns when lines of the log were last dropped, within Step; zero: never.
+func (r *recorder) lastDrop() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dropped
 }
 
 // record adds the values of a moment. At a reload, the goroutines of two configurations may call it
@@ -84,6 +95,9 @@ func (r *recorder) record(now time.Time, read sums) {
 	}
 	if all := Limits(); len(all) > 0 {
 		values[trends.Saturation] = float32(all[0].Part())
+	}
+	if read.dropped > r.before.dropped {
+		r.dropped = now
 	}
 	r.Add(now, values)
 	r.at, r.before = now, read

@@ -20,17 +20,20 @@ func TestRecord(t *testing.T) {
 		snapshot := r.Snapshot(now)
 		return snapshot.Last(s)
 	}
-	r.record(now, sums{frontend.Totals{Sessions: 1000}, 5000, 9000})
+	r.record(now, sums{frontend.Totals{Sessions: 1000}, 5000, 9000, 0})
 	if !trends.IsGap(last(trends.SessionRate)) || !trends.IsGap(last(trends.BytesIn)) || trends.IsGap(last(trends.Sessions)) {
 		t.Error("the first rates are no gaps, or the number of sessions is one")
 	}
 	now = now.Add(4 * time.Second)
-	r.record(now, sums{frontend.Totals{Sessions: 1020, Failures: 2}, 5400, 9004})
+	r.record(now, sums{frontend.Totals{Sessions: 1020, Failures: 2}, 5400, 9004, 7})
 	r.record(now.Add(time.Millisecond), sums{}) // of another configuration
 	for s, want := range map[trends.Series]float32{trends.SessionRate: 5, trends.Errors: 0.5, trends.BytesIn: 100, trends.BytesOut: 1} {
 		if got := last(s); got != want {
 			t.Errorf("%s %v, want %v", s, got, want)
 		}
+	}
+	if !r.lastDrop().Equal(now) {
+		t.Errorf("lines were dropped at %v, want %v", r.lastDrop(), now)
 	}
 	now = now.Add(trends.Step)
 	r.record(now, sums{}) // counters have been cleared

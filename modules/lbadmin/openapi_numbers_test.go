@@ -17,6 +17,7 @@ func init() {
 			{"termination", "string", "Those with HAProxy's two letters, such as SC."},
 			{"failed", "integer", "1: those that were refused or failed."},
 		}},
-		"GET hellos": {summary: "Counts what clients sent first: hellos, their versions of TLS, and what else it was.", answer: Hellos{}},
+		"GET hellos":   {summary: "Counts what clients sent first: hellos, their versions of TLS, and what else it was.", answer: Hellos{}},
+		"GET problems": {summary: "Lists the present problems, the worst first, each with what to do.", answer: []Problem{}},
 	})
 }

@@ -37,6 +37,7 @@ var routes = slices.Concat([]route{
 	{path: "counters/reset", query: []string{"all"}, methods: map[string]method{"POST": resetCounters}},
 	{path: "sessions", query: append([]string{"limit"}, sessionParameters...), methods: map[string]method{"GET": listSessions, "DELETE": endSessions}},
 	{path: "sessions/ID", methods: map[string]method{"GET": showSession, "DELETE": endSession}},
+	{path: "problems", methods: map[string]method{"GET": get(newProblems)}},
 	{path: "ends", query: append([]string{"limit"}, control.EndParameters()...), methods: map[string]method{"GET": listEnds}},
 	{path: "events", query: []string{"since", "limit", "follow"}, methods: map[string]method{"GET": listEvents}},
 	{path: "certificates", methods: map[string]method{"GET": get(newCertificates)}},

@@ -61,12 +61,30 @@ func (c *commands) status(cmd *cobra.Command, _ []string) error {
 		t.Add("backends", texttable.Painted(fmt.Sprintf("%d, %d down", o.Backends.Total, o.Backends.Down), redIf(down)))
 		v := o.Servers
 		t.Add("servers", texttable.Painted(fmt.Sprintf("%d: %d up, %d down, %d drain, %d maint", v.Total, v.Up, v.Down, v.Drain, v.Maint), redIf(v.Down > 0)))
-		return t.WriteRows(s)
+		if err := t.WriteRows(s); err != nil {
+			return err
+		}
+		return c.problems(cmd, s)
 	})
 	if err == nil && down {
 		return &exit{exitNotYet, ""}
 	}
 	return err
+}
+
+// problems writes the present problems, each with what to do below it.
+func (c *commands) problems(cmd *cobra.Command, s texttable.Screen) error {
+	list, err := get[[]lbadmin.Problem](cmd.Context(), &c.endpoint, "problems")
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		colour := map[string]texttable.Colour{"critical": texttable.Red, "warning": texttable.Yellow}[p.Severity]
+		if _, err := fmt.Fprintf(s, "\n%s %s\n  %s\n", s.Paint(p.Severity+":", colour), p.What, p.Advice); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func redIf(bad bool) texttable.Colour {
