@@ -15,8 +15,9 @@ import (
 const newestEvents = 10
 
 // overview shows the numbers of the process and what happened last.
-func overview(_ Query, o *Options, _ time.Time) ([]Panel, error) {
+func overview(_ Query, o *Options, now time.Time) ([]Panel, error) {
 	return []Panel{
+		problemsPanel(o, now),
 		{ID: "now", Title: "Now", Facts: processFacts(control.ProcessNow())},
 		{ID: "hour", Title: "The last hour", Graphs: trendGraphs(control.History())},
 		{ID: "events", Title: "Newest events", Feed: true, Messages: eventMessages(control.Events(0, 0), o)},

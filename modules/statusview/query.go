@@ -21,6 +21,9 @@ type Query struct {
 	Frontend, Backend, Server, Name string
 	// Source is an address or a network of clients. OlderThan and IdleFor are durations of sessions.
 	Source, OlderThan, IdleFor string
+	// Termination has HAProxy's two letters of ended connections. Failed is 1 for those that were
+	// refused or failed.
+	Termination, Failed string
 	// Hello is a ClientHello in hexadecimal.
 	Hello string
 	// Filter is a text that rows must contain.
@@ -45,6 +48,8 @@ func (q *Query) fields() []parameter {
 		{"source", &q.Source},
 		{"older_than", &q.OlderThan},
 		{"idle_for", &q.IdleFor},
+		{"termination", &q.Termination},
+		{"failed", &q.Failed},
 		{"hello", &q.Hello},
 		{"filter", &q.Filter},
 		{"sort", &q.Sort},

@@ -51,8 +51,10 @@ func Menu() []Entry {
 		{"overview", "Overview", overview},
 		{"flow", "Flow", flow},
 		{"backends", "Backends", backends},
+		{"names", "Names", names},
 		{"certificates", "Certificates", certificatesView},
 		{"sessions", "Sessions", sessions},
+		{"log", "Log", logTail},
 	}
 }
 
