@@ -87,6 +87,13 @@ servers: ## Check real databases, directories and mail servers, by HAProxy and b
 page: .ci/tools/node_modules/.package-lock.json ## Show the page in Chromium: all tests of it, with axe-core from npm, which looks for what keeps people from reading it
 	PAGE=whole go test -v -count=1 -timeout 15m -run 'Test$(RUN)' ./integration/page
 
+# PICTURES is how long clients come before, which the graphs show.
+.PHONY: page-pictures
+page-pictures: ## Take the pictures of docs/page.md again, after PICTURES (1h) of traffic
+	.ci/deps
+	mkdir -p docs/pictures
+	PICTURES=$(or $(PICTURES),1h) go test -v -count=1 -timeout 0 -run TestPictures ./integration/page
+
 .ci/tools/node_modules/.package-lock.json: .ci/tools/package-lock.json
 	.ci/deps npm:npm
 	npm ci --prefix .ci/tools --ignore-scripts --no-audit --no-fund

@@ -49,7 +49,7 @@ func TestHostileNames(t *testing.T) {
 	whole(t)
 	var backends strings.Builder
 	for i, text := range hostile {
-		fmt.Fprintf(&backends, "backend tls%d {\nserver s1 %s\ncheck tls {\ninterval 1s\nverify none\n}\n}\n", i, certified(t, text))
+		fmt.Fprintf(&backends, "backend tls%d {\nserver s1 %s\ncheck tls {\ninterval 1s\nverify none\n}\n}\n", i, certified(t, text, 30))
 		fmt.Fprintf(&backends, "backend http%d {\nserver s1 %s\ncheck http {\ninterval 1s\n}\n}\n", i, answering(t, text))
 	}
 	r := newRig(t, backends.String(), "default_backend tls0", "allow_control\ntitle `"+hostile[0]+"`\nnode `"+hostile[1]+"`\ndescription `"+hostile[2]+"`")
@@ -76,8 +76,9 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// certified starts a TLS server whose certificate has a text wherever it may have one.
-func certified(t testing.TB, text string) (address string) {
+// certified starts a TLS server whose certificate has a text wherever it may have one, and some
+// days left.
+func certified(t testing.TB, text string, days int) (address string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -90,12 +91,12 @@ func certified(t testing.TB, text string) (address string) {
 		return r
 	}, text)
 	name := pkix.Name{CommonName: text, Organization: []string{text}}
-	cert := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: name, Issuer: name, NotAfter: time.Now().Add(time.Hour), DNSNames: []string{ascii, "*.shared.test"}, EmailAddresses: []string{ascii}}
+	cert := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: name, Issuer: name, NotAfter: time.Now().AddDate(0, 0, days), DNSNames: []string{ascii, "*.shared.test"}, EmailAddresses: []string{ascii}}
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}} //nolint:gosec // any version
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	return programs.Listen(t, patience, func(c *net.TCPConn) { _ = tls.Server(c, config).Handshake() })
 }
 

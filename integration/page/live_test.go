@@ -3,7 +3,9 @@
 package page
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -130,4 +132,33 @@ func TestReload(t *testing.T) {
 	b.until("the page shows the new backend", `document.querySelectorAll("#servers-mail tbody tr[data-key]").length === 1 && document.querySelectorAll("#servers-web tbody tr[data-key]").length === 3`)
 	b.until("the page is live", `document.getElementById("live").textContent === "Live"`)
 	b.innocent(r.host)
+}
+
+// When there are too many streams, the page loads again every few seconds; then it is live.
+func TestTooManyStreams(t *testing.T) {
+	t.Parallel()
+	whole(t)
+	s := newServer(t)
+	r := newRig(t, s.backend("web", 1, frequent), "default_backend web", "")
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	for full := false; !full; {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.host+"/status/page/live?view=overview", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request) //nolint:bodyclose // until the test ends
+		if err != nil {
+			t.Fatal(err)
+		}
+		full = answer.StatusCode == http.StatusServiceUnavailable
+	}
+	b := newTab(t)
+	b.do(chromedp.Navigate(r.url("backends")))
+	b.until("the page is not live", `document.getElementById("live").textContent === "Not live"`)
+	b.until("web/s1 is up", status("web", "s1")+` === "UP"`)
+	s.stop()
+	b.until("web/s1 is down", status("web", "s1")+` === "DOWN"`)
+	leave()
+	b.until("the page is live", `document.getElementById("live").textContent === "Live"`)
 }

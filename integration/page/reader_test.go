@@ -45,7 +45,8 @@ func (b *tab) look(width, height int64, theme, medium string) {
 func (b *tab) media(medium, feature, value string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Media: medium, Features: []*emulation.MediaFeature{{Name: feature, Value: value}}})
+		Media: medium, Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func (b *tab) picture(path string, whole bool) {
 	}
 	png, err := chromedp.Run(b.ctx, take)
 	if err == nil {
-		err = os.WriteFile(path, png, 0o644) //nolint:gosec // part of the documentation
+		err = os.WriteFile(path, png, 0o644)
 	}
 	if err != nil {
 		b.t.Fatal(err)
