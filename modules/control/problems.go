@@ -37,7 +37,7 @@ type Problem struct {
 }
 
 // problemSources find problems. Each returns its own.
-var problemSources = []func(now time.Time) []Problem{processProblems, frontendProblems, backendProblems, nameProblems, endProblems}
+var problemSources = []func(now time.Time) []Problem{processProblems, frontendProblems, backendProblems, nameProblems, endProblems, certificateProblems}
 
 // Problems returns the present problems, the worst first. Their texts change only when the problems
 // do.
