@@ -44,7 +44,7 @@ listen web
     server off "${s1}" disabled
 `
 
-// newReadersRig returns both programs after equal traffic. Each of the sections is one more address.
+// newReadersRig returns both programs after equal traffic. Each section is one more address.
 func newReadersRig(t *testing.T, config string, sections ...string) *rig {
 	t.Helper()
 	r := newRig(t, config, map[string]string{"s1": doubling(t)}, append(sections, "web")...)
@@ -154,8 +154,8 @@ func runExporter(t *testing.T, exporter, from string) (url string) {
 	return url
 }
 
-// exported returns the metrics of the section web that must be equal. Pages have metrics in HAProxy
-// alone.
+// exported returns the metrics of the section web that must be equal. Pages have metrics in
+// HAProxy alone.
 func exported(url string) (lines []string, err error) {
 	answer, err := http.Get(url)
 	if err != nil {
