@@ -264,6 +264,33 @@ func TestStatusNumbers(t *testing.T) {
 	}
 }
 
+// TestStatusSessions shows a session, and ends it by the page.
+func TestStatusSessions(t *testing.T) {
+	t.Parallel()
+	s := startStatusSite(t, echoingServer(t))
+	c := say(t, s.front, "")
+	var rows [][]string
+	until(t, "the session on the page", func() bool {
+		rows = rowsOf(t, s.page(t, "/status/?view=sessions&source=127.0.0.1"), "sessions")
+		return len(rows) == 1 && rows[0][4] == "web/s1"
+	})
+	if client := c.LocalAddr().String(); rows[0][2] != client {
+		t.Errorf("the client is %q, want %s", rows[0][2], client)
+	}
+	token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(s.page(t, "/status/?view=sessions"))
+	form := url.Values{"token": token[1:], "kind": {"session"}, "action": {"end"}, "target": {rows[0][0]}}
+	if answer := s.request(t, s.client(t, "HTTP/2.0"), http.MethodPost, "/status/", form); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("POST: %s", answer.Status)
+	}
+	_, _ = io.Copy(io.Discard, c) // until the end
+	if l := s.sessions(t, 1)[0]; l.Termination[0] != 'K' {
+		t.Errorf("the session ended with %s, want K", l.Termination)
+	}
+	if answer := s.request(t, s.client(t, "HTTP/2.0"), http.MethodPost, "/status/", form); answer.StatusCode != http.StatusNotFound {
+		t.Errorf("POST again: %s", answer.Status)
+	}
+}
+
 // grouped returns a number as the page shows the exact numbers of bytes.
 func grouped(n int64) string {
 	if n < 1000 {
