@@ -146,7 +146,7 @@ func TestShared(t *testing.T) {
 	}
 	runtime.KeepAlive(one)
 	deadline := time.Now().Add(time.Minute)
-	for one = nil; shared.len() > 0; runtime.GC() {
+	for ; shared.len() > 0; runtime.GC() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d certificates are not forgotten", shared.len())
 		}

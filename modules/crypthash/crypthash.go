@@ -3,7 +3,7 @@
 // Package crypthash verifies passwords against the hashes of crypt(3), which the userlists of a
 // haproxy.cfg have: SHA-256 ($5$), SHA-512 ($6$), MD5 ($1$) and bcrypt ($2b$ and its like). It is
 // the module http.authentication.hashes.passthrough_crypt, for Caddy's basic authentication.
-// Hashes by DES, of two characters and eleven, are not available.
+// Hashes by DES are not available.
 package crypthash
 
 import (
@@ -72,7 +72,7 @@ func (Hash) Compare(hash, password []byte) (bool, error) {
 // Salted returns the hash of a password by SHA-512, with a salt that follows from a text.
 func Salted(password, text string) string {
 	sum := sha256.Sum256([]byte("salt of caddy-passthrough: " + text))
-	salt := strings.ReplaceAll(base64.RawStdEncoding.EncodeToString(sum[:12]), "+", ".") // 16 characters, the longest salt
+	salt := strings.ReplaceAll(base64.RawStdEncoding.EncodeToString(sum[:12]), "+", ".")
 	hasher, err := shacrypt.New(shacrypt.WithSHA512(), shacrypt.WithRounds(shacrypt.IterationsDefaultOmitted))
 	if err != nil {
 		panic(err) // the options are valid

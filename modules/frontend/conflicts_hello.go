@@ -44,5 +44,5 @@ func browserHello(name string) []byte {
 func vector8(data string) string { return string([]byte{byte(len(data))}) + data }
 
 func vector16(data string) string {
-	return string(binary.BigEndian.AppendUint16(nil, uint16(len(data)))) + data //nolint:gosec // a name has 253 bytes at most
+	return string(binary.BigEndian.AppendUint16(nil, uint16(len(data)))) + data
 }

@@ -41,11 +41,11 @@ func TestRecentEnds(t *testing.T) { // not parallel: the ends are the process's
 		f.Frontend = name
 		var got []string
 		for _, e := range RecentEnds(f, 0) {
-			got = append(got, fmt.Sprint(e.Server, " ", e.Name, " ", e.Outcome, " ", e.End.Letters(), " ", e.In, " ", e.ID > 0, " ", time.Since(e.At) < time.Hour))
+			got = append(got, fmt.Sprint(e.Server, " ", e.Name, " ", e.Outcome, " ", e.End.Letters(), " ", e.In, " ", e.ID > 0 && time.Since(e.At) < time.Hour))
 		}
 		return got
 	}
-	session, refused := fmt.Sprintf("s1 a.example.test hello -- %d true true", len(hello)), "  not_tls PR 0 true true"
+	session, refused := fmt.Sprintf("s1 a.example.test hello -- %d true", len(hello)), "  not_tls PR 0 true"
 	settle(t, []string{refused, session}, func() []string { return find(EndFilter{}) })
 	for what, c := range map[string]struct {
 		f    EndFilter

@@ -78,7 +78,11 @@ func OutcomeName(outcome int) string {
 // The names with the most bytes (of connections that have ended), those that failed most often, and
 // those asked for most often for which no rule and no default chose a backend. They are counted if
 // ServerNames are.
-var NameBytes, NameFailures, UnknownNames tally.Top
+var (
+	NameBytes    tally.Top
+	NameFailures tally.Top
+	UnknownNames tally.Top
+)
 
 // countName counts the name of a connection that has ended.
 func (e *ending) countName(l *tally.Lane, name string, r *tcplog.Record) {

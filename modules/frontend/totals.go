@@ -31,19 +31,19 @@ func AllTotals() (sum Totals) {
 	return sum
 }
 
-// FrontendLoad is the number of connections of a frontend, and its limit; 0: none.
-type FrontendLoad struct {
+// NamedLoad is the number of connections of a frontend, and its limit; 0: none.
+type NamedLoad struct {
 	Name        string
 	Connections int64
 	MaxConn     int
 }
 
 // AllLoads returns the loads of the frontends that a configuration has, sorted by name.
-func AllLoads() (all []FrontendLoad) {
+func AllLoads() (all []NamedLoad) {
 	running := activeFrontends.all()
 	for _, name := range slices.Sorted(maps.Keys(running)) {
 		if f := running[name].current(); f != nil {
-			all = append(all, FrontendLoad{name, f.conns.Load(), f.maxConn()})
+			all = append(all, NamedLoad{name, f.conns.Load(), f.maxConn()})
 		}
 	}
 	return all

@@ -162,7 +162,7 @@ func mergeForwardedFor(front, back *httpbackend.ForwardedFor) *httpbackend.Forwa
 // handlerObject returns an HTTP handler with its name as a part of a JSON object.
 func handlerObject(module any, name string) map[string]any {
 	var o map[string]any
-	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, "handler", name, nil), &o) // just marshaled
+	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, "handler", name, nil), &o)
 	return o
 }
 

@@ -4,7 +4,7 @@ package lbadmin
 
 import "maps"
 
-// The routes that show what has happened.
+// The routes about ends and events of the past.
 func init() {
 	maps.Copy(operations, map[string]operation{
 		"GET ends": {summary: "Lists the last connections that have ended, the newest first: the last 200, and as many that failed.", answer: []End{}, parameters: []parameter{

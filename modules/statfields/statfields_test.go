@@ -62,7 +62,7 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// The schema describes what is written as JSON, and nothing else.
+// The schema describes the JSON, and nothing else.
 func TestSchema(t *testing.T) {
 	open(t, "schema", pool.ServerConfig{Name: "s1", Address: "192.0.2.1:443", Weight: 1})
 	parsed := func(text string) any {

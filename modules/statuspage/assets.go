@@ -50,8 +50,8 @@ func readAssets() map[string][]byte {
 func versionOf(files map[string][]byte) string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		_, _ = fmt.Fprintf(h, "%s %d\n", name, len(files[name]))
-		_, _ = h.Write(files[name])
+		h.Write(fmt.Appendf(nil, "%s %d\n", name, len(files[name])))
+		h.Write(files[name])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

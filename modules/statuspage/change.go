@@ -42,7 +42,7 @@ func (p *page) change(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, statusOf(err), err.Error())
 		return
 	}
-	http.Redirect(w, r, back(r.PostForm.Get("back"), c.action, n), http.StatusSeeOther)
+	http.Redirect(w, r, back(r.PostForm.Get("back"), c.action, n), http.StatusSeeOther) //nolint:gosec // it begins with ?
 }
 
 // mayChange parses the form of a request, and returns an error unless it may change something.

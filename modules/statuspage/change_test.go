@@ -3,6 +3,7 @@
 package statuspage
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -113,10 +114,7 @@ func TestRefusedChanges(t *testing.T) {
 	mallory := site(t, &Handler{AllowControl: true}, "mallory")
 	good := url.Values{"token": {tokenOf(t, s)}, "kind": {"server"}, "action": {"maint"}, "target": {"refused/s1"}}
 	with := func(key string, values ...string) url.Values {
-		form := make(url.Values)
-		for k, v := range good {
-			form[k] = v
-		}
+		form := maps.Clone(good)
 		form[key] = values
 		return form
 	}

@@ -5,6 +5,7 @@ package statuspage
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -96,8 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case led && !below:
 		http.Redirect(w, r, h.base, http.StatusFound)
 	case r.URL.Path+"/" == h.base:
-		target := *r.URL
-		target.Path, target.RawPath, target.Scheme, target.Host = h.base, "", "", ""
+		target := url.URL{Path: h.base, RawQuery: r.URL.RawQuery}
 		http.Redirect(w, r, target.String(), http.StatusFound)
 	case below:
 		h.page.serve(w, r, path)

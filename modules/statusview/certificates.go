@@ -94,7 +94,8 @@ func certificateRow(c *control.Certificate, now time.Time) Row {
 	state.Class = Words + " " + state.Class
 	return Row{Key: c.Fingerprint, Class: days.Class, Cells: []Cell{
 		certificateNames(c.Certificate), days, state, Time(c.NotAfter), certificateServers(c.Servers),
-		{Text: c.Issuer, Class: Words}, certificateChain(&c.Servers[0]),
+		{Text: c.Issuer, Class: Words},
+		certificateChain(&c.Servers[0]),
 		{Text: c.Key, Class: Words, Title: "serial number " + c.Serial + ", SHA-256 " + c.Fingerprint},
 	}}
 }

@@ -143,7 +143,9 @@ func (rows serverRows) row(backend string, s *pool.ServerStatus) Row {
 		nonzero(Number(t.ConnectErrors), Bad), nonzero(Number(t.ResponseErrors), Bad),
 		aborts(t),
 		nonzero(Number(s.Retries), Warn), nonzero(Number(s.Redispatches), Warn),
-		lastCheck(s), {}, Number(s.Checks.Harmful), nonzero(Number(s.Downs), Bad), downTime(s),
+		lastCheck(s),
+		{},
+		Number(s.Checks.Harmful), nonzero(Number(s.Downs), Bad), downTime(s),
 	}}
 }
 

@@ -62,16 +62,16 @@ type Group struct {
 
 // Groups returns the headings over the columns, or nil if no column has one.
 func (t *Table) Groups() (groups []Group) {
-	any := false
+	grouped := false
 	for _, c := range t.Columns {
-		any = any || c.Group != ""
+		grouped = grouped || c.Group != ""
 		if last := len(groups) - 1; last >= 0 && c.Group == groups[last].Title {
 			groups[last].Span++
 			continue
 		}
 		groups = append(groups, Group{c.Group, 1})
 	}
-	if !any {
+	if !grouped {
 		return nil
 	}
 	return groups

@@ -44,7 +44,7 @@ type Values [SeriesCount]float32
 var gap = float32(math.NaN())
 
 // IsGap reports whether a value is missing.
-func IsGap(v float32) bool { return v != v } //nolint:gocritic // only NaN differs from itself
+func IsGap(v float32) bool { return v != v } // only NaN differs from itself
 
 // History remembers the values of the last hour. The zero value is ready for use, which is safe for
 // concurrent use.
