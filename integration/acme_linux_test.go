@@ -116,12 +116,25 @@ func startACME(t *testing.T, ca *pebble, certificates int, options, sites string
 }
 
 // overTLS returns the body of a site that 127.0.0.1:443 serves with a certificate of one of the
-// roots.
+// roots. A certificate is logged a little before it is served.
 func (n *island) overTLS(t *testing.T, name string, roots *x509.CertPool) string {
 	t.Helper()
+	for over := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		body, err := n.askOverTLS(name, roots)
+		if err == nil {
+			return body
+		}
+		if time.Now().After(over) {
+			t.Errorf("https://%s: %v", name, err)
+			return ""
+		}
+	}
+}
+
+func (n *island) askOverTLS(name string, roots *x509.CertPool) (string, error) {
 	raw, err := n.dial("127.0.0.1:443")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer raw.Close()
 	_ = raw.SetDeadline(time.Now().Add(patience))
@@ -129,12 +142,11 @@ func (n *island) overTLS(t *testing.T, name string, roots *x509.CertPool) string
 	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", name)
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Errorf("https://%s: %v", name, err)
-		return ""
+		return "", err
 	}
 	defer answer.Body.Close()
-	body, _ := io.ReadAll(answer.Body)
-	return string(body)
+	body, err := io.ReadAll(answer.Body)
+	return string(body), err
 }
 
 // overHTTP returns the status and the Location of an answer of 127.0.0.1:80.

@@ -153,6 +153,7 @@ func (s *nameserver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	hosts := s.hosts[name]
 	s.mu.Unlock()
 	answer := new(dns.Msg).SetReply(q)
+	answer.RecursionAvailable = true // or an answer without addresses is a referral to nowhere
 	for a := range strings.FieldsSeq(hosts) {
 		a, header := netip.MustParseAddr(a), dns.RR_Header{Name: question.Name, Rrtype: question.Qtype, Class: dns.ClassINET, Ttl: 1}
 		switch {

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -121,6 +122,15 @@ func refusesHandshakes(c *net.TCPConn) {
 func busyConfig(t *testing.T) (config, address string) {
 	t.Helper()
 	address = freeAddress(t)
+	a := newAuthority(t)
+	certificate, key := a.issue(t, "web.test", 90)
+	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := listen(t, func(c *net.TCPConn) {
+		_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{pair}}).Handshake()
+	})
 	return fmt.Sprintf(`passthrough {
 	maxconn 1000
 	metrics {
@@ -171,7 +181,15 @@ func busyConfig(t *testing.T) (config, address string) {
 	backend named {
 		server s1 localhost:%[5]s
 	}
-}`, address, listen(t, greetAndEcho), programs.Refusing(t).String(), listen(t, refusesHandshakes), portOf(t, listen(t, greetAndEcho))), address
+	backend verified {
+		server s1 %[6]s
+		check tls {
+			server_name web.test
+			ca %[7]s
+			interval 200ms
+		}
+	}
+}`, address, listen(t, greetAndEcho), programs.Refusing(t).String(), listen(t, refusesHandshakes), portOf(t, listen(t, greetAndEcho)), checked, a.ca()), address
 }
 
 // beBusy makes connections of all kinds.

@@ -125,8 +125,9 @@ func roundTrips(t *testing.T, c net.Conn, stop chan struct{}) <-chan []time.Dura
 	return sorted
 }
 
-// askSocket sends a command to a socket and reads the answer.
-func askSocket(t *testing.T, socket, command string) string {
+// askSocket sends a command to a socket and drops the answer: keeping it would cost this process,
+// which is on the same processors, pauses of its own.
+func askSocket(t *testing.T, socket, command string) {
 	t.Helper()
 	c, err := net.Dial("unix", socket)
 	if err != nil {
@@ -136,11 +137,9 @@ func askSocket(t *testing.T, socket, command string) string {
 	if _, err := fmt.Fprintln(c, command); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := io.ReadAll(c)
-	if err != nil {
-		t.Fatal(err)
+	if n, err := io.Copy(io.Discard, c); err != nil || n == 0 {
+		t.Fatal(n, err)
 	}
-	return string(answer)
 }
 
 // fetch gets a path of the admin endpoint.

@@ -36,6 +36,7 @@ func (l limitTest) waits(client *net.TCPConn) {
 // reloaded returns the frontend of a later configuration, which runs.
 func (l limitTest) reloaded(change func(*Config)) *Frontend {
 	c := l.f.Config
+	c.Router = &Router{Default: c.Router.Default, Logger: c.Logger} // each configuration has its own
 	change(&c)
 	f := New(c)
 	f.setActive()
