@@ -8,6 +8,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"net/http"
 )
 
 // Errors of this package wrap one of these.
@@ -19,6 +20,18 @@ var (
 	// ErrConflict means that the present state does not allow the change.
 	ErrConflict = errors.New("not possible now")
 )
+
+// HTTPStatus returns the status of an answer for an error of this package.
+func HTTPStatus(err error) int {
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return http.StatusNotFound
+	case errors.Is(err, ErrConflict):
+		return http.StatusConflict
+	default:
+		return http.StatusBadRequest
+	}
+}
 
 // failure is an error with one of the above as its kind, which its text does not repeat.
 type failure struct {

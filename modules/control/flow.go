@@ -138,16 +138,9 @@ func newFlowBackend(of Backend) FlowBackend {
 
 // flowState returns the state of a server in one word.
 func flowState(s *pool.ServerStatus) string {
-	switch {
-	case s.Admin == pool.Maint:
-		return "maint"
-	case s.Down:
-		return "down"
-	case s.Admin == pool.Drain:
-		return "drain"
-	case s.ServerConfig.Check == nil && s.Track == (pool.Ref{}):
+	state := s.State()
+	if state == "up" && s.ServerConfig.Check == nil && s.Track == (pool.Ref{}) {
 		return "no check"
-	default:
-		return "up"
 	}
+	return state
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
 
 // certificateProblems returns those of the certificates of servers, and the names of certificates
@@ -29,7 +30,7 @@ func conflictProblem(k *CertificateConflict) Problem {
 	advice := certificates.ConflictAdvice
 	return Problem{
 		Severity: Warning, Kind: "certificate_conflict", Frontend: k.Frontend, Backend: k.Backend,
-		What:   fmt.Sprintf("Browsers may send requests for %s to backend %s, whose certificate has the name, too; frontend %s routes it to %s.", someNames(k.Names, k.MoreNames), k.Backend, k.Frontend, k.To()),
+		What:   fmt.Sprintf("Browsers may send requests for %s to backend %s, whose certificate has the name, too; frontend %s routes it to %s.", texttable.Some(k.Names, ", ", k.MoreNames, named), k.Backend, k.Frontend, k.To()),
 		Advice: strings.ToUpper(advice[:1]) + advice[1:] + ".",
 	}
 }
@@ -42,7 +43,7 @@ func validityProblem(c *Certificate, now time.Time) (p Problem, bad bool) {
 	if n := len(c.Servers) - 1; n > 0 {
 		servers += fmt.Sprintf(" and %d more", n)
 	}
-	what := fmt.Sprintf("The certificate of %s, for %s,", servers, cmp.Or(someNames(c.Names, c.MoreNames), c.CommonName, c.Subject))
+	what := fmt.Sprintf("The certificate of %s, for %s,", servers, cmp.Or(texttable.Some(c.Names, ", ", c.MoreNames, named), c.CommonName, c.Subject))
 	switch c.ValidityAt(now) {
 	case certificates.Ended:
 		p.Severity, p.Kind = Critical, "certificate_ended"
@@ -57,16 +58,4 @@ func validityProblem(c *Certificate, now time.Time) (p Problem, bad bool) {
 		return p, false
 	}
 	return p, true
-}
-
-// someNames returns the first names of a list, and the number of the others.
-func someNames(list []string, more int) string {
-	if len(list) > named {
-		list, more = list[:named], more+len(list)-named
-	}
-	text := strings.Join(list, ", ")
-	if more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }

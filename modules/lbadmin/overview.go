@@ -75,12 +75,12 @@ func newOverview() Overview {
 
 func (c *ServerCount) count(s *pool.ServerStatus) {
 	c.Total++
-	switch {
-	case s.Admin == pool.Maint:
+	switch s.State() {
+	case "maint":
 		c.Maint++
-	case s.Down:
+	case "down":
 		c.Down++
-	case s.Admin == pool.Drain:
+	case "drain":
 		c.Drain++
 	default:
 		c.Up++

@@ -90,7 +90,7 @@ func serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	answer, err := serveMethod(&request{r, w, names})
 	if err != nil {
-		return apiError(statusOf(err), err)
+		return apiError(control.HTTPStatus(err), err)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if write, ok := answer.(stream); ok {
@@ -227,16 +227,4 @@ func apiError(status int, err error) error {
 		return known
 	}
 	return caddy.APIError{HTTPStatus: status, Err: err}
-}
-
-// statusOf returns the status for an error of an operation.
-func statusOf(err error) int {
-	switch {
-	case errors.Is(err, control.ErrUnknown):
-		return http.StatusNotFound
-	case errors.Is(err, control.ErrConflict):
-		return http.StatusConflict
-	default:
-		return http.StatusBadRequest
-	}
 }

@@ -29,8 +29,8 @@ func (c *commands) certificates(cmd *cobra.Command, _ []string) error {
 		}}
 		for _, k := range all.Certificates {
 			state := certificateState(k)
-			t.Add(cmp.Or(few(k.Names, k.MoreNames), k.CommonName, k.Subject), k.DaysLeft, texttable.Painted(state, certificateColour(k)),
-				k.NotAfter.UTC().Format(time.DateOnly), few(serversOf(k), 0), k.Issuer, k.Key)
+			t.Add(cmp.Or(texttable.Some(k.Names, " ", k.MoreNames, shownWords), k.CommonName, k.Subject), k.DaysLeft, texttable.Painted(state, certificateColour(k)),
+				k.NotAfter.UTC().Format(time.DateOnly), texttable.Some(serversOf(k), " ", 0, shownWords), k.Issuer, k.Key)
 		}
 		if err := t.Write(texttable.NewScreen(c.out)); err != nil {
 			return err
@@ -43,7 +43,7 @@ func (c *commands) certificates(cmd *cobra.Command, _ []string) error {
 func (c *commands) conflicts(all []lbadmin.CertificateConflict) error {
 	for _, k := range all {
 		_, err := fmt.Fprintf(c.out, "\nwarning: frontend %s: the certificate of backend %s (for %s) is also valid for %s, which lead to %s:\nbrowsers may send their requests to %s over an open connection; %s\n",
-			k.Frontend, k.Backend, k.Kept, few(k.Names, k.MoreNames), cmp.Or(k.RoutedTo, "sites of Caddy"), k.Backend, certificates.ConflictAdvice)
+			k.Frontend, k.Backend, k.Kept, texttable.Some(k.Names, " ", k.MoreNames, shownWords), cmp.Or(k.RoutedTo, "sites of Caddy"), k.Backend, certificates.ConflictAdvice)
 		if err != nil {
 			return err
 		}
@@ -83,15 +83,5 @@ func serversOf(k lbadmin.Certificate) (all []string) {
 	return all
 }
 
-// few returns the first of some words, and the number of the further ones.
-func few(words []string, more int) string {
-	const most = 3
-	if len(words) > most {
-		words, more = words[:most], more+len(words)-most
-	}
-	text := strings.Join(words, " ")
-	if more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
-}
+// shownWords is the number of names, or of servers, in a cell.
+const shownWords = 3

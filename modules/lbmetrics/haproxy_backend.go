@@ -82,7 +82,7 @@ func userWeight(s *pool.ServerStatus) int { return s.Weight }
 // weights adds up the weights of the servers that are usable.
 func weights(b *backendNumbers, of func(*pool.ServerStatus) int) (sum float64) {
 	for i := range b.Servers {
-		if s := &b.Servers[i]; stateOf(s) == "up" && s.Backup == (b.Active == 0) {
+		if s := &b.Servers[i]; s.State() == "up" && s.Backup == (b.Active == 0) {
 			sum += float64(of(s))
 		}
 	}

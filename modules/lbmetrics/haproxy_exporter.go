@@ -42,7 +42,7 @@ var (
 	})
 	exporterServers = newScope("haproxy_server_", []string{"proxy", "server"}, []ofServerRow{
 		{name: "connections_total", ours: "server_connections_total", value: func(s *pool.ServerStatus) float64 { return float64(s.Taken) }, note: noteExporter},
-		{name: "up", ours: "server_up", value: func(s *pool.ServerStatus) float64 { return oneIf(stateOf(s) == "up") }, note: noteExporter},
+		{name: "up", ours: "server_up", value: func(s *pool.ServerStatus) float64 { return oneIf(s.State() == "up") }, note: noteExporter},
 		{name: "check_duration_milliseconds", ours: "server_check_seconds", value: func(s *pool.ServerStatus) float64 { return float64(s.Check.Took.Milliseconds()) }, note: noteExporter},
 	})
 

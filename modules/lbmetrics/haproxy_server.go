@@ -93,7 +93,7 @@ var (
 
 // haproxyState returns HAProxy's word for the state of a server.
 func haproxyState(s *pool.ServerStatus) string {
-	return map[string]string{"up": "UP", "down": "DOWN", "drain": "DRAIN", "maint": "MAINT"}[stateOf(s)]
+	return map[string]string{"up": "UP", "down": "DOWN", "drain": "DRAIN", "maint": "MAINT"}[s.State()]
 }
 
 func sendHAProxyServer(out output, backend string, s *pool.ServerStatus) {

@@ -35,19 +35,6 @@ var (
 // states are those of servers.
 var states = []string{"up", "down", "drain", "maint"}
 
-// stateOf returns the state of a server: administrative states come first.
-func stateOf(s *pool.ServerStatus) string {
-	switch {
-	case s.Admin == pool.Maint:
-		return "maint"
-	case s.Down:
-		return "down"
-	case s.Admin == pool.Drain:
-		return "drain"
-	}
-	return "up"
-}
-
 func sendServers(out output, s *snapshot) {
 	for i := range s.backends {
 		for j := range s.backends[i].Servers {
@@ -59,7 +46,7 @@ func sendServers(out output, s *snapshot) {
 func sendServer(out output, backend string, s *pool.ServerStatus) {
 	name := s.Name
 	sendIf(out, serverUp, !s.Down, backend, name)
-	sendState(out, serverState, states, stateOf(s), backend, name)
+	sendState(out, serverState, states, s.State(), backend, name)
 	send(out, serverConnections, s.Sessions, backend, name)
 	send(out, serverConnectionsMax, s.MaxSessions, backend, name)
 	sendLimit(out, serverConnectionsLimit, s.MaxConn, backend, name)

@@ -106,6 +106,19 @@ func (s *ServerStatus) Throttle() (percent int, ok bool) {
 	return s.Share * 100 / whole, true
 }
 
+// State returns maint, or else down, or else drain or up.
+func (s *ServerStatus) State() string {
+	switch {
+	case s.Admin == Maint:
+		return "maint"
+	case s.Down:
+		return "down"
+	case s.Admin == Drain:
+		return "drain"
+	}
+	return "up"
+}
+
 // AllQueued returns the number of requests in the queues of the backend and of its servers.
 func (b *BackendStatus) AllQueued() int64 {
 	sum := int64(b.Queue)

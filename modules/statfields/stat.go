@@ -5,7 +5,6 @@ package statfields
 import (
 	"iter"
 	"runtime"
-	"slices"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
@@ -110,8 +109,8 @@ type source struct {
 // Stat returns the rows of show stat. All are of the time when the first one is asked for.
 func Stat(q Query) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
-		all := sections()
-		servers := trackedServers(all)
+		backends := control.Backends()
+		all, servers := merge(control.Frontends(), backends), control.TrackedIn(backends)
 		values, written := make([]Value, len(StatFields)), 0
 		for i := range all {
 			s := &all[i]
@@ -134,31 +133,8 @@ func Stat(q Query) iter.Seq[Row] {
 // rowsAtOnce is the number of rows that are made before other goroutines get the processor.
 const rowsAtOnce = 64
 
-// trackedServers returns all servers by name, for those that track them; nil: none does.
-func trackedServers(all []section) map[pool.Ref]*pool.ServerStatus {
-	for _, s := range all {
-		if s.backend != nil && slices.ContainsFunc(s.backend.Servers, func(s pool.ServerStatus) bool { return s.Track != (pool.Ref{}) }) {
-			return serversByName(all)
-		}
-	}
-	return nil
-}
-
-func serversByName(all []section) map[pool.Ref]*pool.ServerStatus {
-	servers := make(map[pool.Ref]*pool.ServerStatus)
-	for _, s := range all {
-		if s.backend == nil {
-			continue
-		}
-		for i := range s.backend.Servers {
-			servers[pool.Ref{Backend: s.name, Server: s.backend.Servers[i].Name}] = &s.backend.Servers[i]
-		}
-	}
-	return servers
-}
-
 // sources returns the objects of a section that a query selects.
-func (s *section) sources(q Query, servers map[pool.Ref]*pool.ServerStatus) iter.Seq2[Kind, *source] {
+func (s *section) sources(q Query, servers control.Tracked) iter.Seq2[Kind, *source] {
 	return func(yield func(Kind, *source) bool) {
 		for k, of := range s.all(q, servers) {
 			if q.Kinds.has(k) && (q.ID < 0 || q.ID == of.number) && !yield(k, of) {
@@ -170,7 +146,7 @@ func (s *section) sources(q Query, servers map[pool.Ref]*pool.ServerStatus) iter
 
 // all returns the objects of a section in HAProxy's order, without the servers that a query hides.
 // One source serves for all servers.
-func (s *section) all(q Query, servers map[pool.Ref]*pool.ServerStatus) iter.Seq2[Kind, *source] {
+func (s *section) all(q Query, servers control.Tracked) iter.Seq2[Kind, *source] {
 	return func(yield func(Kind, *source) bool) {
 		if s.frontend != nil && !s.ofFrontend(q, yield) || s.backend == nil {
 			return
@@ -178,7 +154,7 @@ func (s *section) all(q Query, servers map[pool.Ref]*pool.ServerStatus) iter.Seq
 		of := &source{section: s, Query: q}
 		for i := range s.backend.Servers {
 			of.server, of.number = &s.backend.Servers[i], numberOf(s.backend.Servers, i)
-			of.checked = tracked(of.server, servers)
+			of.checked = servers.Checked(of.server)
 			if !q.hides(of.server) && !yield(Server, of) {
 				return
 			}
@@ -207,18 +183,6 @@ func numberOf(servers []pool.ServerStatus, i int) int {
 		return id
 	}
 	return i + 1
-}
-
-// tracked returns the server whose health a server has.
-func tracked(s *pool.ServerStatus, servers map[pool.Ref]*pool.ServerStatus) *pool.ServerStatus {
-	for range len(servers) {
-		next := servers[s.Track]
-		if s.Track == (pool.Ref{}) || next == nil {
-			break
-		}
-		s = next
-	}
-	return s
 }
 
 func (q *Query) hides(s *pool.ServerStatus) bool {

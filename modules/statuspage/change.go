@@ -39,7 +39,7 @@ func (p *page) change(w http.ResponseWriter, r *http.Request) {
 		if n > 0 {
 			err = fmt.Errorf("%w; changed: %d", err, n)
 		}
-		p.fail(w, r, statusOf(err), err.Error())
+		p.fail(w, r, control.HTTPStatus(err), err.Error())
 		return
 	}
 	http.Redirect(w, r, back(r.PostForm.Get("back"), c.action, n), http.StatusSeeOther) //nolint:gosec // it begins with ?

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
-	"errors"
 	"html/template"
 	"net/http"
 	"slices"
@@ -86,7 +85,7 @@ func (p *page) show(w http.ResponseWriter, r *http.Request) {
 		d.View, err = p.build(q)
 	}
 	if err != nil {
-		p.fail(w, r, statusOf(err), err.Error())
+		p.fail(w, r, control.HTTPStatus(err), err.Error())
 		return
 	}
 	if p.options.Control {
@@ -113,17 +112,5 @@ func (d *document) write(w http.ResponseWriter, r *http.Request, status int) {
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = body.WriteTo(w)
-	}
-}
-
-// statusOf returns the status for an error of an operation.
-func statusOf(err error) int {
-	switch {
-	case errors.Is(err, control.ErrUnknown):
-		return http.StatusNotFound
-	case errors.Is(err, control.ErrConflict):
-		return http.StatusConflict
-	default:
-		return http.StatusBadRequest
 	}
 }

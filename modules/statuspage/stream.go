@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/statusview"
 )
 
@@ -25,7 +26,7 @@ func (p *page) stream(w http.ResponseWriter, r *http.Request) {
 		_, err = p.build(q)
 	}
 	if err != nil {
-		http.Error(w, err.Error(), statusOf(err))
+		http.Error(w, err.Error(), control.HTTPStatus(err))
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -24,14 +24,14 @@ func backends(q Query, o *Options, _ time.Time) ([]Panel, error) {
 		panels[0].Tables = []Table{frontends}
 	}
 	all := control.Backends()
-	find, room := newFinder(all), pageSize
+	tracked, room := control.TrackedIn(all), pageSize
 	for i := range all {
 		b := &all[i]
 		if !o.Shows(b.Name) {
 			continue
 		}
 		few := len(b.Servers) <= min(manyServers, room)
-		p := backendPanel(b, few, q, o, find)
+		p := backendPanel(b, few, q, o, tracked)
 		room = max(0, room-len(p.Tables[0].Rows))
 		panels = append(panels, p)
 	}
@@ -58,7 +58,7 @@ func oneBackend(q Query, o *Options) ([]Panel, error) {
 	p := backendSummary(&b)
 	p.Form = filterForm(q)
 	t := serversTable(&b, o)
-	rows := newServerRows(finderFor(&b))
+	rows := serverRows{trackedBy(&b)}
 	t.arrange(q, len(b.Servers), func(i int) Row { return rows.row(b.Name, &b.Servers[i]) })
 	rows.addHistory(b.Name, &t)
 	p.Tables = []Table{t}
@@ -67,10 +67,10 @@ func oneBackend(q Query, o *Options) ([]Panel, error) {
 
 // backendPanel shows a backend among others: all of its servers if they are few, or else those that
 // need attention.
-func backendPanel(b *control.Backend, few bool, q Query, o *Options, find finder) Panel {
+func backendPanel(b *control.Backend, few bool, q Query, o *Options, tracked control.Tracked) Panel {
 	p := backendSummary(b)
 	t := serversTable(b, o)
-	rows := newServerRows(find)
+	rows := serverRows{tracked}
 	for i := range b.Servers {
 		s := &b.Servers[i]
 		if !few && q.Filter == "" && !needsAttention(s) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/certificates"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/texttable"
 )
 
 // Numbers of words in a cell, and in its title.
@@ -85,7 +86,7 @@ func conflictPanels(o *Options) []Panel {
 }
 
 func conflictText(k *control.CertificateConflict) string {
-	return fmt.Sprintf("Frontend %s: the certificate of backend %s (%s) is valid for %s, too, which it routes to %s.", k.Frontend, k.Backend, k.Kept, some(k.Names, k.MoreNames, shownWords), k.To())
+	return fmt.Sprintf("Frontend %s: the certificate of backend %s (%s) is valid for %s, too, which it routes to %s.", k.Frontend, k.Backend, k.Kept, texttable.Some(k.Names, ", ", k.MoreNames, shownWords), k.To())
 }
 
 func certificateRow(c *control.Certificate, now time.Time) Row {
@@ -105,20 +106,7 @@ func certificateNames(c *certificates.Certificate) Cell {
 	if len(c.Names) == 0 {
 		return Cell{Text: cmp.Or(c.CommonName, c.Subject, "no name"), Class: Words + " " + Warn, Title: "It has no names that clients accept, only a subject: " + c.Subject}
 	}
-	return Cell{Text: some(c.Names, c.MoreNames, shownWords), Class: Words, Title: some(c.Names, c.MoreNames, listedWords)}
-}
-
-// some returns the first words of a list, and the number of the others, of which more are not in
-// the list.
-func some(words []string, more, most int) string {
-	if len(words) > most {
-		words, more = words[:most], more+len(words)-most
-	}
-	text := strings.Join(words, ", ")
-	if more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return Cell{Text: texttable.Some(c.Names, ", ", c.MoreNames, shownWords), Class: Words, Title: texttable.Some(c.Names, ", ", c.MoreNames, listedWords)}
 }
 
 // certificateState says whether the certificate is valid, and whether a check rejects it.
@@ -155,7 +143,7 @@ func certificateServers(servers []control.CertificateServer) Cell {
 	for i, s := range servers {
 		all[i] = s.String()
 	}
-	return Cell{Text: some(all, 0, shownWords), Class: Words, Title: some(all, 0, listedWords), Href: BackendURL(servers[0].Backend)}
+	return Cell{Text: texttable.Some(all, ", ", 0, shownWords), Class: Words, Title: texttable.Some(all, ", ", 0, listedWords), Href: BackendURL(servers[0].Backend)}
 }
 
 // certificateChain returns the chain that a server sent, and its root if that was verified.

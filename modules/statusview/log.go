@@ -50,16 +50,10 @@ func logTail(q Query, o *Options, _ time.Time) ([]Panel, error) {
 }
 
 func endForm(q Query) *Form {
-	return &Form{ID: "filter", Method: "get", Submit: "Filter", Fields: []Field{
-		{Kind: "hidden", Name: "view", Value: "log"},
-		{Kind: "text", Name: "frontend", Label: "Frontend", Value: q.Frontend},
-		{Kind: "text", Name: "backend", Label: "Backend", Value: q.Backend},
-		{Kind: "text", Name: "server", Label: "Server", Value: q.Server},
-		{Kind: "text", Name: "name", Label: "Name", Value: q.Name, Placeholder: "www.example.com or *.example.com"},
-		{Kind: "text", Name: "source", Label: "Client", Value: q.Source, Placeholder: "192.0.2.0/24"},
-		{Kind: "text", Name: "termination", Label: "Letters", Value: q.Termination, Placeholder: "SC"},
-		{Kind: "select", Name: "failed", Label: "Only failed", Value: q.Failed, Options: []string{"", "1"}},
-	}}
+	return connectionForm(q, "log",
+		Field{Kind: "text", Name: "termination", Label: "Letters", Value: q.Termination, Placeholder: "SC"},
+		Field{Kind: "select", Name: "failed", Label: "Only failed", Value: q.Failed, Options: []string{"", "1"}},
+	)
 }
 
 func endRow(e *control.End) Row {

@@ -76,58 +76,20 @@ func serversTable(b *control.Backend, o *Options) Table {
 	return t
 }
 
-// finder finds servers by their backend and name.
-type finder map[pool.Ref]*pool.ServerStatus
-
-// newFinder returns the servers that others track.
-func newFinder(all []control.Backend) finder {
-	wanted := make(finder)
-	for i := range all {
-		for j := range all[i].Servers {
-			if track := all[i].Servers[j].Track; track != (pool.Ref{}) {
-				wanted[track] = nil
-			}
-		}
-	}
-	for i := range all {
-		for j := range all[i].Servers {
-			ref := pool.Ref{Backend: all[i].Name, Server: all[i].Servers[j].Name}
-			if _, ok := wanted[ref]; ok {
-				wanted[ref] = &all[i].Servers[j]
-			}
-		}
-	}
-	return wanted
-}
-
-// finderFor returns the servers that those of a backend track.
-func finderFor(b *control.Backend) finder {
+// trackedBy returns the servers that those of a backend track.
+func trackedBy(b *control.Backend) control.Tracked {
 	if slices.ContainsFunc(b.Servers, func(s pool.ServerStatus) bool { return s.Track != (pool.Ref{}) }) {
-		return newFinder(control.Backends())
+		return control.TrackedIn(control.Backends())
 	}
 	return nil
 }
 
-// checked returns the server whose health a server has: the one that it tracks, or itself.
-func (f finder) checked(s *pool.ServerStatus) *pool.ServerStatus {
-	for range len(f) {
-		next := f[s.Track]
-		if s.Track == (pool.Ref{}) || next == nil {
-			break
-		}
-		s = next
-	}
-	return s
-}
-
 // serverRows makes rows of servers.
-type serverRows struct{ find finder }
-
-func newServerRows(f finder) serverRows { return serverRows{f} }
+type serverRows struct{ tracked control.Tracked }
 
 // row returns the row of a server.
 func (rows serverRows) row(backend string, s *pool.ServerStatus) Row {
-	status := statfields.ServerState(s, rows.find.checked(s))
+	status := statfields.ServerState(s, rows.tracked.Checked(s))
 	class := serverClass(s, status)
 	t := &s.Traffic
 	return Row{Key: Text(s.Name).Text, Class: class, Target: targetOf(backend, s.Name), Cells: []Cell{

@@ -55,16 +55,22 @@ func sessions(q Query, o *Options, _ time.Time) ([]Panel, error) {
 }
 
 func sessionForm(q Query) *Form {
-	return &Form{ID: "filter", Method: "get", Submit: "Filter", Fields: []Field{
-		{Kind: "hidden", Name: "view", Value: "sessions"},
+	return connectionForm(q, "sessions",
+		Field{Kind: "text", Name: "older_than", Label: "Older than", Value: q.OlderThan, Placeholder: "5m"},
+		Field{Kind: "text", Name: "idle_for", Label: "Idle for", Value: q.IdleFor, Placeholder: "30s"},
+	)
+}
+
+// connectionForm returns a form that filters connections by their ends and names, and by more.
+func connectionForm(q Query, view string, more ...Field) *Form {
+	return &Form{ID: "filter", Method: "get", Submit: "Filter", Fields: append([]Field{
+		{Kind: "hidden", Name: "view", Value: view},
 		{Kind: "text", Name: "frontend", Label: "Frontend", Value: q.Frontend},
 		{Kind: "text", Name: "backend", Label: "Backend", Value: q.Backend},
 		{Kind: "text", Name: "server", Label: "Server", Value: q.Server},
 		{Kind: "text", Name: "name", Label: "Name", Value: q.Name, Placeholder: "www.example.com or *.example.com"},
 		{Kind: "text", Name: "source", Label: "Client", Value: q.Source, Placeholder: "192.0.2.0/24"},
-		{Kind: "text", Name: "older_than", Label: "Older than", Value: q.OlderThan, Placeholder: "5m"},
-		{Kind: "text", Name: "idle_for", Label: "Idle for", Value: q.IdleFor, Placeholder: "30s"},
-	}}
+	}, more...)}
 }
 
 func sessionRow(s *control.Session) Row {

@@ -5,6 +5,7 @@ package texttable
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -61,4 +62,17 @@ func Ago(at *time.Time) string {
 		return "never"
 	}
 	return Since(at) + " ago"
+}
+
+// Some returns the first words of a list, most of them at most, and the number of the others, of
+// which more are not in the list.
+func Some(words []string, separator string, more, most int) string {
+	if len(words) > most {
+		words, more = words[:most], more+len(words)-most
+	}
+	text := strings.Join(words, separator)
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
