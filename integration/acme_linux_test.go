@@ -106,7 +106,7 @@ func startACME(t *testing.T, ca *pebble, certificates int, options, sites string
 	p := &process{dir: t.TempDir(), admin: programs.Address(t), wrap: []string{"ip", "netns", "exec", ca.island.name}}
 	// Without an email, names whose accounts are made at once disturb each other: Caddy takes the
 	// directory of an account without one, default, for its email.
-	text := fmt.Sprintf("{\n\tadmin %s\n\tstorage file_system %s\n\tskip_install_trust\n\tacme_ca %s\n\tacme_ca_root %s\n\temail web@own.test\n%s}\n%s",
+	text := "{\n" + servedLog + fmt.Sprintf("\tadmin %s\n\tstorage file_system %s\n\tskip_install_trust\n\tacme_ca %s\n\tacme_ca_root %s\n\temail web@own.test\n%s}\n%s",
 		p.admin, filepath.Join(p.dir, "state"), directory, ca.ca, options, sites)
 	if err := os.WriteFile(filepath.Join(p.dir, "Caddyfile"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

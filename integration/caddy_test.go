@@ -113,10 +113,13 @@ type logLine struct {
 	Lines  int64  `json:"lines"`
 }
 
+// servedLog is the global option that logs each certificate that is served, for process.run.
+const servedLog = "\tlog served {\n\t\tlevel DEBUG\n\t\tinclude tls.cache\n\t}\n"
+
 // globals returns the first global options of every Caddyfile of the tests: all state in the
-// process's own directory, and its own admin endpoint.
+// process's own directory, its own admin endpoint, and servedLog.
 func globals(dir, admin string) string {
-	return fmt.Sprintf("\tadmin %s\n\tstorage file_system %s\n\tskip_install_trust\n\tauto_https disable_redirects\n\tservers {\n\t\tprotocols h1 h2\n\t}\n", admin, filepath.Join(dir, "state"))
+	return servedLog + fmt.Sprintf("\tadmin %s\n\tstorage file_system %s\n\tskip_install_trust\n\tauto_https disable_redirects\n\tservers {\n\t\tprotocols h1 h2\n\t}\n", admin, filepath.Join(dir, "state"))
 }
 
 // start runs Caddy with a Caddyfile until the test ends. options are more global options, sites
@@ -139,8 +142,8 @@ func (p *process) start(t testing.TB, options, sites string) {
 	p.run(t, "Caddyfile", certificates)
 }
 
-// run starts the program in p.dir with one of the files there, and waits until it serves and has
-// the certificates that its sites need.
+// run starts the program in p.dir with one of the files there, and waits until it serves, with as
+// many certificates as its sites obtain. A certificate is served a moment after it is obtained.
 func (p *process) run(t testing.TB, config string, certificates int) {
 	t.Helper()
 	p.done, p.more = make(chan struct{}), make(chan struct{})
@@ -167,13 +170,13 @@ func (p *process) run(t testing.TB, config string, certificates int) {
 		return slices.ContainsFunc(lines, func(l logLine) bool { return l.Msg == "serving initial configuration" })
 	})
 	p.await(t, fmt.Sprintf("%d certificates", certificates), func(lines []logLine) bool {
-		obtained := 0
+		served := 0
 		for _, l := range lines {
-			if l.Msg == "certificate obtained successfully" {
-				obtained++
+			if l.Msg == "added certificate to cache" {
+				served++
 			}
 		}
-		return obtained >= certificates
+		return served >= certificates
 	})
 }
 

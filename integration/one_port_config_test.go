@@ -24,8 +24,7 @@ func (o *onePort) writeConfig(t testing.TB, word string) {
 	}
 }
 
-const onePortConfig = `{
-	admin ADMIN
+const onePortConfig = "{\n" + servedLog + `	admin ADMIN
 	storage file_system STATE
 	skip_install_trust
 	local_certs

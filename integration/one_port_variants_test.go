@@ -55,8 +55,8 @@ func TestOnePortVariants(t *testing.T) {
 			if !strings.Contains(options, "https_port") {
 				options += "\n https_port PORT"
 			}
-			text := strings.NewReplacer("PORT", portOf(t, address), "SERVER", server, "CERT", cert, "KEY", key).Replace(fmt.Sprintf(
-				"{\n admin %s\n storage file_system %s\n http_port 1\n default_bind 127.0.0.1\n %s\n}\n%s\n", p.admin, filepath.Join(p.dir, "state"), options, v.sites))
+			text := strings.NewReplacer("PORT", portOf(t, address), "REDIRECTS", portOf(t, freeAddress(t)), "SERVER", server, "CERT", cert, "KEY", key).Replace(fmt.Sprintf(
+				"{\n admin %s\n storage file_system %s\n http_port REDIRECTS\n default_bind 127.0.0.1\n %s\n}\n%s\n", p.admin, filepath.Join(p.dir, "state"), options, v.sites))
 			if err := os.WriteFile(filepath.Join(p.dir, "Caddyfile"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
