@@ -94,10 +94,13 @@ var (
 // Lookup returns the addresses of a name, at least one. It only waits if none are known or they
 // have not been used for a minute: until done is closed and, if within is above zero, no longer
 // than that. The error is an *Error, or net.ErrClosed once done is closed. For an IP address as the
-// host, Lookup returns that address.
+// host, Lookup returns that address. A nil resolver knows no other.
 func (r *Resolver) Lookup(n Name, within time.Duration, done <-chan struct{}) (Answer, error) {
 	if ip, err := netip.ParseAddr(n.Host); err == nil {
 		return Answer{Addresses: []netip.Addr{ip}}, nil
+	}
+	if r == nil {
+		return Answer{}, &Error{Host: n.Host, Err: errNoResolver}
 	}
 	began := time.Now()
 	var over time.Time

@@ -32,6 +32,8 @@ func (System) Lookup(ctx context.Context, host string, family Family) ([]netip.A
 var (
 	errNoAnswer = errors.New("no answer in time")
 	errBusy     = errors.New("too many names are being looked up")
+	// errNoResolver is for a server whose configuration has just ended.
+	errNoResolver = errors.New("its resolvers are no longer configured")
 )
 
 // Error says that a name has no addresses, or that they could not be renewed, and why.
