@@ -39,7 +39,7 @@ func (s *shard) copySlab(from uint32) (rows []Row, more bool) {
 		r := s.row(slot, now)
 		start := len(copies)
 		copies = append(copies, r.entry...)
-		r.entry = copies[start:]
+		r.entry, r.slot = copies[start:], none
 		rows = append(rows, r)
 	}
 	return rows, from+slabEntries < s.next

@@ -28,6 +28,7 @@ func (t *Table) Track(b []byte) (Ref, bool) {
 	}
 	s.put(slot, usesAt, uses+1)
 	s.put(slot, touchedAt, now)
+	s.mark(slot)
 	return Ref{s, slot}, true
 }
 
@@ -61,6 +62,7 @@ func (r Ref) Release() {
 	s := r.shard
 	now := s.lock()
 	defer s.mu.Unlock()
+	s.mark(r.slot)
 	uses := s.get(r.slot, usesAt) - 1
 	s.put(r.slot, usesAt, uses)
 	if uses > 0 {

@@ -4,6 +4,7 @@ package tables
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frequency"
@@ -12,10 +13,18 @@ import (
 // Row is an entry. It is valid within the function that got it, and one of All within the loop's
 // body, where changes have no effect.
 type Row struct {
-	table  *Table
+	shard  *shard
 	layout *layout
 	entry  []byte
 	now    uint32
+	slot   uint32 // none: feeds do not yield changes
+}
+
+// changed marks the entry for the feeds.
+func (r Row) changed() {
+	if len(r.shard.marks) > 0 && r.slot != none {
+		r.shard.mark(r.slot)
+	}
 }
 
 // Get returns a value, and whether it is stored. Of an array it is the element i; of a rate, the
@@ -54,6 +63,7 @@ func (r Row) Add(d Data, i int, n int64) {
 		binary.NativeEndian.PutUint32(b, uint32(max(int64(binary.NativeEndian.Uint32(b))+n, 0)))
 	case server:
 	}
+	r.changed()
 }
 
 // Set sets a value that is stored. A rate begins a period with that many events, as HAProxy's `set
@@ -73,18 +83,47 @@ func (r Row) Set(d Data, i int, v int64) {
 		binary.NativeEndian.PutUint32(b, uint32(v))
 	case server:
 	}
+	r.changed()
+}
+
+// Rate is the state of a rate.
+type Rate struct {
+	Age               time.Duration // of the current period
+	Current, Previous uint64        // events in it and in the one before
+}
+
+// Rate returns the state of a rate, and whether it is stored.
+func (r Row) Rate(d Data, i int) (Rate, bool) {
+	f, stored := r.layout.find(d, i)
+	if !stored || !f.kind.isRate() {
+		return Rate{}, false
+	}
+	c := readFrequency(r.entry[f.at:], f.kind, r.now)
+	return Rate{time.Duration(int64(r.now)-c.Began) * time.Millisecond, c.Current, c.Previous}, true
+}
+
+// SetRate sets the state of a rate that is stored.
+func (r Row) SetRate(d Data, i int, v Rate) {
+	f, stored := r.layout.find(d, i)
+	if !stored || !f.kind.isRate() {
+		return
+	}
+	began := int64(r.now) - min(v.Age.Milliseconds(), math.MaxInt32)
+	writeFrequency(r.entry[f.at:], f.kind, frequency.Counter{Began: began, Current: v.Current, Previous: v.Previous})
+	r.changed()
 }
 
 // Server returns the name of the server, or "".
 func (r Row) Server() string {
 	n, _ := r.Get(Server, 0)
-	return r.table.servers.name(uint32(n))
+	return r.shard.table.servers.name(uint32(n))
 }
 
 // SetServer stores the name of a server; "": none.
 func (r Row) SetServer(name string) {
 	if f, stored := r.layout.find(Server, 0); stored {
-		binary.NativeEndian.PutUint32(r.entry[f.at:], r.table.servers.number(name))
+		binary.NativeEndian.PutUint32(r.entry[f.at:], r.shard.table.servers.number(name))
+		r.changed()
 	}
 }
 

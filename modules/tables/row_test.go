@@ -127,3 +127,36 @@ func TestRateAtEdges(t *testing.T) {
 
 // address returns the key of an IPv4 address.
 func address(n int) []byte { return []byte{10, byte(n >> 16), byte(n >> 8), byte(n)} }
+
+// The state of a rate can be copied to another table.
+func TestSetRate(t *testing.T) {
+	t.Parallel()
+	c := Config{Type: Integer, Size: 10, Store: store(t, "conn_rate(1h)", "bytes_in_rate(1h)", "gpc_rate(2,1h)", "conn_cnt")}
+	from, to := New(c), New(c)
+	key := []byte{0, 0, 0, 1}
+	values := []struct {
+		d Data
+		i int
+	}{{ConnRate, 0}, {BytesInRate, 0}, {GPCRate, 0}, {GPCRate, 1}}
+	for n, v := range values {
+		want := Rate{time.Duration(n) * time.Minute, uint64(100 + n), uint64(40 * n)}
+		from.Update(key, func(r Row) { r.SetRate(v.d, v.i, want) })
+		from.View(key, func(r Row) {
+			got, stored := r.Rate(v.d, v.i)
+			if got.Age -= want.Age; !stored || got.Age > 50*time.Minute || got.Current != want.Current || got.Previous != want.Previous {
+				t.Errorf("%s: %+v, want %+v", v.d, got, want)
+			}
+			to.Update(key, func(r Row) { r.SetRate(v.d, v.i, got) })
+		})
+		to.View(key, func(r Row) {
+			if n, _ := r.Get(v.d, v.i); n < int64(want.Current) || n > int64(want.Current+want.Previous) {
+				t.Errorf("%s: the copy is %d", v.d, n)
+			}
+		})
+	}
+	from.View(key, func(r Row) {
+		if _, is := r.Rate(ConnCount, 0); is {
+			t.Error("a count is no rate")
+		}
+	})
+}

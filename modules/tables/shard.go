@@ -15,9 +15,10 @@ type shard struct {
 	table *Table // kept alive by users of the shard: it frees the memory of the slabs
 	mu    sync.Mutex
 	*slabs
-	clock          uint32 // the latest time that was seen
-	count          int    // entries
-	oldest, newest uint32 // of the list
+	clock          uint32   // the latest time that was seen
+	count          int      // entries
+	oldest, newest uint32   // of the list
+	marks          []*marks // of the feeds; none, as a rule
 
 	// expiry is when the oldest one was touched, with listed set; 0: the list is empty. It is read
 	// without the lock.
@@ -156,5 +157,5 @@ func (s *shard) isExpired(slot, now uint32) bool {
 
 // row returns the entry, for use within the lock.
 func (s *shard) row(slot, now uint32) Row {
-	return Row{table: s.table, layout: s.layout, entry: s.entry(slot), now: now}
+	return Row{shard: s, layout: s.layout, entry: s.entry(slot), now: now, slot: slot}
 }

@@ -90,6 +90,7 @@ func (t *Table) look(b []byte, f func(Row), touches bool) bool {
 	}
 	if touches {
 		s.touch(slot, now)
+		s.mark(slot)
 	}
 	f(s.row(slot, now))
 	return true
@@ -108,6 +109,7 @@ func (t *Table) Update(b []byte, f func(Row)) bool {
 	}
 	defer s.mu.Unlock()
 	s.touch(slot, now)
+	s.mark(slot)
 	t.keepSweeping()
 	f(s.row(slot, now))
 	return true
