@@ -66,7 +66,8 @@ func (c *Change) address(now string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// configured returns the configuration of the server, without changes at run time.
+// configured returns the configuration of the server with its resolution, without other changes at
+// run time.
 func (s *Server) configured() *ServerConfig {
 	if s.base != nil {
 		return s.base
@@ -81,10 +82,13 @@ func (p *Pool) adjusted(s *Server, a Adjustment) (c ServerConfig, err error) {
 	case a == Adjustment{}:
 		return conf, nil
 	case p.adjust != nil:
+		if r := s.state.resolution; a.Address == "" && conf.Resolvable && r != nil {
+			a.Address = r.Address
+		}
 		if c, err = p.adjust(s.Name, a); err != nil {
 			return c, err
 		}
-		c.ID = conf.ID
+		c.ID, c.Weight, c.Resolvable, c.Awaits = conf.ID, conf.Weight, conf.Resolvable, conf.Awaits
 		c.limits()
 		return c, nil
 	case a != Adjustment{Address: a.Address}:
@@ -94,10 +98,15 @@ func (p *Pool) adjusted(s *Server, a Adjustment) (c ServerConfig, err error) {
 	return conf, nil
 }
 
-// replace puts a server with another configuration in the place of s, for leases from now on. The
-// caller rebuilds the view.
+// replace puts a server with an adjusted configuration in the place of s, for leases from now on.
+// The caller rebuilds the view.
 func (b *backend) replace(s *Server, c ServerConfig) *Server {
-	n := &Server{ServerConfig: c, base: s.configured(), Index: s.Index, pool: s.pool, state: s.state}
+	return b.exchange(s, &Server{ServerConfig: c, base: s.configured()})
+}
+
+// exchange puts n in the place of s. The caller rebuilds the view.
+func (b *backend) exchange(s, n *Server) *Server {
+	n.Index, n.pool, n.state = s.Index, s.pool, s.state
 	list := slices.Clone(s.pool.Servers())
 	list[s.Index] = n
 	s.pool.servers.Store(&list)

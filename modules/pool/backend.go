@@ -77,6 +77,7 @@ func (b *backend) newState(name string) *state {
 func (b *backend) release(s *state) {
 	if s.refs--; s.refs == 0 {
 		s.removal.stop()
+		s.departures.stop()
 		s.counts.setDown(false, time.Now())
 		delete(b.states, s.name)
 	}
@@ -142,6 +143,11 @@ func (b *backend) use(p *Pool) {
 	for _, s := range p.Servers() {
 		b.bind(s)
 		s.state.server = s
+		if now, err := b.applyResolution(s); err == nil {
+			s = now
+		} else {
+			s.state.resolution = nil // the configuration does not allow it any more
+		}
 		s.state.configure(s.configured())
 		b.readjust(s)
 	}

@@ -36,7 +36,7 @@ func (b *backend) assigned(r *Request, isNew bool) *Server {
 	s := b.pool.server(r.Server)
 	full := s != nil && isNew && !s.CanServe() && !s.CanQueue()
 	switch {
-	case s == nil, !s.state.now.up() && !r.Persistent && !r.Forced, r.Avoids(s):
+	case s == nil, s.state.unresolved(), !s.state.now.up() && !r.Persistent && !r.Forced, r.Avoids(s):
 	case full && b.pool.redispatch && !r.Forced:
 		r.Queued.Moved = true
 	default:

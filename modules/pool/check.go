@@ -96,6 +96,7 @@ const (
 	CodeEjected      Code = "EJECT"    // not from a check: failed connects of clients (passive)
 	CodeNotChecked   Code = "INI"      // no check has finished yet
 	CodeManual       Code = "SET"      // not from a check: set by an operator or the configuration
+	CodeResolved     Code = "ADDR"     // not from a check: the DNS or a discovery has changed the address
 	CodeTracked      Code = "TRACK"    // not from a check: taken from the tracked server
 )
 
@@ -120,6 +121,7 @@ var reasons = map[Code]string{
 	CodeEjected:      "failed client connects",
 	CodeNotChecked:   "not checked yet",
 	CodeManual:       "set by the operator or the configuration",
+	CodeResolved:     "the address has changed",
 	CodeTracked:      "follows the tracked server",
 }
 

@@ -22,6 +22,8 @@ const (
 	UsableServerAgain
 	CheckChanged // a check ended differently than the last one: no transition
 	AgentChanged // an agent reports something new: no transition
+	// AddressChanged means that the DNS or a discovery has found another address: no transition.
+	AddressChanged
 )
 
 // Event is one event of a backend or of one of its servers.
@@ -37,6 +39,12 @@ type Event struct {
 	Took   time.Duration
 	// Via is the tracked server, if the change comes from there.
 	Via Ref
+
+	// From and To are the addresses of AddressChanged.
+	From, To string
+	// Unresolved reports that the server has no address, see Resolution. With it, or if that has just
+	// ended, Code is CodeResolved.
+	Unresolved bool
 
 	// Down is the server's health, Counter and Of are HAProxy's measure of it (see ServerStatus), and
 	// Admin is its administrative state.
@@ -130,6 +138,7 @@ func (s *Server) event(what EventKind, why cause) Event {
 	e := Event{
 		Server: s.Name, Backup: s.Backup, Kind: what, Result: why.Result, Took: why.took, Via: why.via,
 		Down: s.state.health.isDown(), Admin: s.state.now.admin, Sessions: s.Sessions(), Queued: s.Queued(),
+		Unresolved: s.state.unresolved(),
 	}
 	e.Counter, e.Of = s.state.health.check.shown()
 	return e

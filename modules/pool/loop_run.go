@@ -17,7 +17,7 @@ func (b *backend) runOnce(state *state, l *loop, round int) {
 		b.mu.Unlock()
 		return
 	}
-	if state.now.admin == Maint && !l.isAgent {
+	if state.now.admin == Maint && !l.isAgent || state.unresolved() {
 		b.scheduleNext(s, l)
 		b.mu.Unlock()
 		return
@@ -46,6 +46,9 @@ func (b *backend) runOnce(state *state, l *loop, round int) {
 		b.recordCheck(s, l, report, took)
 	}
 	b.scheduleNext(s, l)
+	if l.generation != round && !l.isAgent {
+		b.checkSoon(s)
+	}
 }
 
 func (s *Server) target(agent bool) Target {

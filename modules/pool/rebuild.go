@@ -90,8 +90,13 @@ func (b *backend) conditionChanged(s *Server, before condition, why cause) {
 
 // evict ends the sessions of a server.
 func (b *backend) evict(s *state, why EvictReason) {
+	b.evictIf(s, why, func(*Lease) bool { return true })
+}
+
+// evictIf ends some of the sessions of a server.
+func (b *backend) evictIf(s *state, why EvictReason, which func(*Lease) bool) {
 	for l := s.leases; l != nil; l = l.next {
-		if l.evicted != NotEvicted {
+		if l.evicted != NotEvicted || !which(l) {
 			continue
 		}
 		if l.evicted = why; l.holder != nil {

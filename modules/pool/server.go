@@ -14,6 +14,9 @@ type ServerConfig struct {
 	Name string
 	// Address is host:port, or whatever else the pool's user connects to.
 	Address string
+	// Resolvable allows Registry.Resolve to set the address. With Awaits, the server is in maintenance
+	// before that.
+	Resolvable, Awaits bool
 	// ResolvePrefer is for the pool's user: the IP version whose addresses of a host name come first.
 	ResolvePrefer string
 	// ID is HAProxy's id: the order of policy first, and the position on a consistent hash ring. 0:

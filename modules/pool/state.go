@@ -43,6 +43,7 @@ type state struct {
 	configured setting
 	run        setting // configured, or changed since at run time
 	adjustment Adjustment
+	resolution *Resolution     // nil: none
 	marks      map[string]mark // of values that were changed at run time, by the key
 	targets    targets         // of the configuration
 	health     health
@@ -59,6 +60,10 @@ type state struct {
 	elapsed   time.Duration // since upSince, in whole seconds
 	slowStart time.Duration // length of the slow start, in whole seconds
 	removal   removal       // set while no configuration has the server
+
+	resolvable, awaits bool       // as configured
+	renewed            bool       // another server is at the address since the last evaluate
+	departures         departures // addresses that the server had before
 }
 
 // setting holds the values that both the configuration and the operator can set.
@@ -71,7 +76,8 @@ type setting struct {
 }
 
 // condition is a server's health together with its administrative state: its own, that of the
-// server that it tracks, or drain if a check asks for it, whichever is strictest.
+// server that it tracks, drain if a check asks for it, or maint without an address, whichever is
+// strictest.
 //
 //	       Fall failed checks; agent says down; ejected; tracked server down
 //	up   ------------------------------------------------------------------->  down
@@ -98,7 +104,7 @@ func (s condition) up() bool { return !s.down && s.admin != Maint }
 // value changes.
 func (s *state) configure(c *ServerConfig) {
 	s.health.configure(c, !s.known || s.address != c.Address)
-	s.address = c.Address
+	s.address, s.resolvable, s.awaits = c.Address, c.Resolvable, c.Awaits
 	if now := targetsOf(c); s.targets != now {
 		s.keepAdjustment(now)
 		s.targets = now
@@ -125,6 +131,9 @@ func (s *state) condition() condition {
 	if s.health.stopping {
 		admin = max(admin, Drain)
 	}
+	if s.unresolved() {
+		admin = Maint
+	}
 	return condition{s.health.isDown(), admin}
 }
 
@@ -145,7 +154,8 @@ func (s *state) evaluate(c *ServerConfig, now time.Time) (before condition) {
 		s.counts.downs++
 	}
 	s.counts.setDown(!s.now.up(), now)
-	cameUp := s.known && !before.up() // no slow start when the process starts
+	cameUp := s.known && (!before.up() || s.renewed) // no slow start when the process starts
+	s.renewed = false
 	s.updateSlowStart(c.SlowStart, cameUp, now)
 	s.known = true
 	return before

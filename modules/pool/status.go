@@ -90,6 +90,10 @@ type ServerStatus struct {
 	// AgentDown reports that the agent keeps the server down. ChecksOff and AgentOff report that
 	// checks were disabled at run time.
 	AgentDown, ChecksOff, AgentOff bool
+	// Unresolved reports that the server has no address, because the DNS or a discovery knows none: it
+	// is in maintenance then. Resolution is what they said last; nil: nothing yet.
+	Unresolved bool
+	Resolution *Resolution
 	// Adjustment holds addresses that were set at run time, Overridden the keys of values that differ
 	// from the configuration.
 	Adjustment Adjustment
@@ -206,6 +210,7 @@ func (s *Server) status(now time.Time) ServerStatus {
 func (s *Server) addManual(status *ServerStatus) {
 	state := s.state
 	status.Health, status.AgentDown = state.health.found(), !state.health.agent.up()
+	status.Unresolved, status.Resolution = state.unresolved(), state.resolution
 	status.ChecksOff, status.AgentOff, status.Adjustment = state.run.noChecks, state.run.noAgent, state.adjustment
 	if state.run != state.configured || state.adjustment != (Adjustment{}) {
 		for _, c := range s.overridden() {
