@@ -38,6 +38,9 @@ func (a *App) openTable(name string, t *stick.Table) error {
 	}
 	err := ValidateTableName(name)
 	if err == nil {
+		err = t.LoadStore(a.ctx)
+	}
+	if err == nil {
 		err = t.Open(&stickTables, name)
 	}
 	if err != nil {

@@ -21,13 +21,14 @@ type Table struct {
 	Name string
 
 	table *tables.Table
+	share stick.Share // nil: no other nodes share it
 }
 
 // Tables returns the stick tables, sorted by name.
 func Tables() (all []Table) {
 	for _, name := range balancer.StickTables().Names() {
 		if t := balancer.StickTables().Table(name); t != nil {
-			all = append(all, Table{name, t})
+			all = append(all, Table{name, t, balancer.StickTables().Share(name)})
 		}
 	}
 	return all
@@ -36,13 +37,21 @@ func Tables() (all []Table) {
 // TableOf returns a stick table.
 func TableOf(name string) (Table, error) {
 	if t := balancer.StickTables().Table(name); t != nil {
-		return Table{name, t}, nil
+		return Table{name, t, balancer.StickTables().Share(name)}, nil
 	}
 	return Table{}, unknown("stick table %q: no such table", name)
 }
 
 // Config returns the configuration of the table.
 func (t Table) Config() tables.Config { return t.table.Config() }
+
+// Share returns the state of what shares the table with other nodes, and whether they do.
+func (t Table) Share() (s stick.ShareStatus, shared bool) {
+	if t.share == nil {
+		return s, false
+	}
+	return t.share.Status(), true
+}
 
 // Used returns the number of entries.
 func (t Table) Used() int { return t.table.Len() }
@@ -74,7 +83,7 @@ func (t Table) Set(by Origin, key string, data map[string]int64, server *string)
 // Clear drops the entries that a filter selects, and returns how many, and the number of those that
 // stay because connections use them. It is HAProxy's clear table.
 func (t Table) Clear(by Origin, f stick.Filter) (cleared, used int) {
-	cleared, used = stick.Clear(t.table, f)
+	cleared, used = stick.Clear(t.table, f, t.share)
 	report(RuntimeChange{By: by, Table: t.Name, Changed: pool.Changed{Key: "entries cleared", To: strconv.Itoa(cleared)}})
 	return cleared, used
 }

@@ -158,7 +158,8 @@ func (c *connection) applyBackendRules(b *balancer.Backend) *ending {
 }
 
 // assignedServer returns the server that the backend's rules name for the connection; if empty,
-// the policy picks one.
+// the policy picks one. On a shard it does not wait for the store of a stick table; then c.stores
+// says that it has to.
 func (c *connection) assignedServer(b *balancer.Backend) (server string, end *ending) {
 	c.stores.Reset()
 	if len(b.UseServer) == 0 && b.Stick == nil {
@@ -171,6 +172,7 @@ func (c *connection) assignedServer(b *balancer.Backend) (server string, end *en
 	}
 	server, err := b.Assigned(c.rulesView(true), c.forced)
 	if err == nil && b.Stick != nil {
+		c.stores.MayWait = c.gone != nil
 		server, err = b.StickyServer(c.rulesView(true), server, c.forced, &c.stores)
 	}
 	if err != nil {

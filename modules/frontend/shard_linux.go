@@ -142,6 +142,9 @@ func (a *shardConn) pass(b *balancer.Backend) relay.Step {
 	if end != nil {
 		return a.end(end)
 	}
+	if c.stores.Waits() {
+		return a.passOnGoroutine(b)
+	}
 	a.pooled.claimStorage.session = a.session
 	k := c.claimOf(b, server, &a.pooled.claimStorage, c.entered)
 	lease := k.TryAcquire()

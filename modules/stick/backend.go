@@ -97,6 +97,11 @@ func (b *Backend) Request(v *rules.View, assigned string, p *Pending, find Finde
 		}
 		if ok && r.looks() {
 			stored = lookUp(v, t, key)
+			if stored == "" && server == "" && v.Trace == nil && r.table.isShared() {
+				if stored = r.fetch(v, key, p); p.waits {
+					return "", nil
+				}
+			}
 		}
 		if stored != "" && server == "" {
 			server = find(stored, r.table.byAddress())
@@ -114,6 +119,24 @@ func (b *Backend) Request(v *rules.View, assigned string, p *Pending, find Finde
 	p.requests = len(p.stores)
 	return server, nil
 }
+
+// fetch returns the server of an entry that the store of the rule's table may have, or "". Unless it
+// may wait, p then says that it has to.
+func (r *Rule) fetch(v *rules.View, key []byte, p *Pending) (server string) {
+	share := r.table.handle.shared.share()
+	if share == nil || !share.Fetches(key) {
+		return ""
+	}
+	if !p.MayWait {
+		p.waits = true
+		return ""
+	}
+	share.Fetch(key)
+	return lookUp(v, r.table.Table(), key)
+}
+
+// isShared reports whether other nodes share the table.
+func (t *Table) isShared() bool { return t.handle.shared.sharing.Load() != nil }
 
 // lookUp returns the server of an entry, or "", and touches the entry.
 func lookUp(v *rules.View, t *tables.Table, key []byte) (server string) {

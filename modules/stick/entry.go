@@ -113,8 +113,10 @@ func Set(t *tables.Table, key string, data map[string]int64, server *string) err
 }
 
 // Clear drops the entries of a table that a filter selects, and returns how many, and how many stay
-// because connections use them. It is HAProxy's `clear table`.
-func Clear(t *tables.Table, f Filter) (cleared, used int) {
+// because connections use them. If the table is shared, they are dropped from its store, too. It is
+// HAProxy's `clear table`.
+func Clear(t *tables.Table, f Filter, share Share) (cleared, used int) {
+	var dropped [][]byte
 	for e := range Entries(t, f) {
 		key, err := ParseKey(t.Config(), e.Key)
 		switch {
@@ -123,7 +125,11 @@ func Clear(t *tables.Table, f Filter) (cleared, used int) {
 			used++
 		case t.Clear(key):
 			cleared++
+			dropped = append(dropped, key)
 		}
+	}
+	if share != nil && cleared > 0 {
+		share.Forget(dropped)
 	}
 	return cleared, used
 }

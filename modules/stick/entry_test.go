@@ -127,10 +127,10 @@ func TestClear(t *testing.T) {
 	if err := f.Key(table.Config(), "2"); err != nil {
 		t.Fatal(err)
 	}
-	if cleared, used := Clear(table, f); cleared != 1 || used != 0 {
+	if cleared, used := Clear(table, f, nil); cleared != 1 || used != 0 {
 		t.Errorf("%d cleared by key, %d in use", cleared, used)
 	}
-	if cleared, used := Clear(table, Filter{}); cleared != 2 || used != 1 {
+	if cleared, used := Clear(table, Filter{}, nil); cleared != 2 || used != 1 {
 		t.Errorf("%d cleared, %d in use", cleared, used)
 	}
 }

@@ -15,6 +15,10 @@ type Pending struct {
 	stores   []store
 	keys     []byte // of the stores, one after the other
 	requests int    // the stores of rules for requests: those for responses do not see them
+	waits    bool   // see Waits
+
+	// MayWait lets rules wait for the store of a table that lacks their key.
+	MayWait bool
 }
 
 type store struct {
@@ -26,8 +30,12 @@ type store struct {
 // Reset drops all entries, and keeps their memory.
 func (p *Pending) Reset() {
 	clear(p.stores)
-	p.stores, p.keys, p.requests = p.stores[:0], p.keys[:0], 0
+	p.stores, p.keys, p.requests, p.waits = p.stores[:0], p.keys[:0], 0, false
 }
+
+// Waits reports whether a rule of requests has to wait for the store of a table. They must be
+// evaluated anew with MayWait, where that may block.
+func (p *Pending) Waits() bool { return p.waits }
 
 // Empty reports whether there are no entries.
 func (p *Pending) Empty() bool { return len(p.stores) == 0 }

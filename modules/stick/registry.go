@@ -24,6 +24,7 @@ type Registry struct {
 // shared is a table of all configurations that use its name.
 type shared struct {
 	current atomic.Pointer[tables.Table]
+	sharing atomic.Pointer[sharing] // nil: no other nodes share it
 	users   int
 }
 
@@ -32,6 +33,7 @@ type Handle struct {
 	registry *Registry
 	name     string
 	config   tables.Config
+	store    Store // nil: none
 	shared   *shared
 	closed   bool // guarded by the registry's lock
 }
@@ -80,10 +82,13 @@ func (h *Handle) Table() *tables.Table { return h.shared.current.Load() }
 func (h *Handle) Activate() {
 	h.registry.mu.Lock()
 	defer h.registry.mu.Unlock()
-	if h.closed || h.shared.current.Load().Reconfigure(h.config) {
+	if h.closed {
 		return
 	}
-	h.shared.current.Store(tables.New(h.config))
+	if !h.shared.current.Load().Reconfigure(h.config) {
+		h.shared.current.Store(tables.New(h.config))
+	}
+	h.share()
 }
 
 // Close ends the configuration's hold on the table. It is idempotent.
@@ -95,6 +100,7 @@ func (h *Handle) Close() {
 	}
 	h.closed = true
 	if h.shared.users--; h.shared.users == 0 {
+		h.shared.endSharing()
 		delete(h.registry.shared, h.name)
 	}
 }

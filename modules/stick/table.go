@@ -3,6 +3,7 @@
 package stick
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -46,6 +47,11 @@ type Table struct {
 	// Store lists the values of an entry, in HAProxy's words: conn_cur, conn_rate(10s), gpc(3).
 	Store []string `json:"store,omitempty"`
 
+	// StoreInRaw shares the entries with other nodes, by a module of the namespace
+	// passthrough.stick_stores such as redis. Default: they stay in the memory of this process.
+	StoreInRaw json.RawMessage `json:"store_in,omitempty" caddy:"namespace=passthrough.stick_stores inline_key=module"`
+
+	store  Store // nil: none
 	handle *Handle
 }
 
@@ -71,6 +77,9 @@ func (t *Table) Config() (tables.Config, error) {
 	if err := options.ValidateDuration("expire", t.Expire); err != nil {
 		return c, err
 	}
+	if len(t.StoreInRaw) > 0 && t.Expire == 0 {
+		return c, errNoExpire
+	}
 	var err error
 	if c.Store, err = parseStore(t.Store); err != nil {
 		return c, err
@@ -86,6 +95,7 @@ func (t *Table) Open(r *Registry, name string) error {
 		return err
 	}
 	t.handle = r.Open(name, c)
+	t.handle.store = t.store
 	return nil
 }
 
@@ -111,6 +121,7 @@ func (t *Table) Table() *tables.Table { return t.handle.Table() }
 //	nopurge
 //	srvkey  name|addr
 //	store   <value>[,<value>…] …
+//	store   <module of a store> … { … }
 func (t *Table) Options() options.Table {
 	return options.Table{
 		"type":    options.Text(&t.Type),
@@ -169,10 +180,13 @@ func ParseSize(word string) (int, error) {
 
 // parseStore parses values, separated by spaces or commas.
 func (t *Table) parseStore(d *caddyfile.Dispenser) error {
-	words := d.RemainingArgs()
-	if len(words) == 0 {
+	if !d.NextArg() {
 		return d.ArgErr()
 	}
+	if namesStore(d.Val()) {
+		return t.parseStoreIn(d)
+	}
+	words := append([]string{d.Val()}, d.RemainingArgs()...)
 	for _, word := range words {
 		t.Store = append(t.Store, SplitStore(word)...)
 	}

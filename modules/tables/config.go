@@ -11,6 +11,7 @@ package tables
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -90,6 +91,12 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Equal reports whether both describe the same table.
+func (c Config) Equal(other Config) bool {
+	return c.Type == other.Type && c.Length == other.Length && c.Size == other.Size && c.Expire == other.Expire &&
+		c.NoPurge == other.NoPurge && slices.Equal(c.Store, other.Store)
 }
 
 // keyLength returns the most bytes of a key.
