@@ -29,8 +29,18 @@ func (r Row) changed() {
 
 // Get returns a value, and whether it is stored. Of an array it is the element i; of a rate, the
 // number of events in the period that ends now. GPT0, GPC0, GPC1 and their rates are elements of
-// the arrays in a table that has these instead. The value of Server is 0 without a server.
+// the arrays in a table that has these instead. The value of Server is 0 without a server. If other
+// tables are added (see Table.AddOthers), it is the sum.
 func (r Row) Get(d Data, i int) (int64, bool) {
+	n, stored := r.Own(d, i)
+	if stored && r.shard.table.others.Load() != nil {
+		n += r.ofOthers(d, i)
+	}
+	return n, stored
+}
+
+// Own returns a value as Get does, of this table alone.
+func (r Row) Own(d Data, i int) (int64, bool) {
 	f, stored := r.layout.find(d, i)
 	if !stored {
 		return 0, false

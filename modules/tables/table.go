@@ -18,6 +18,7 @@ type Table struct {
 	used     atomic.Int64 // entries, and room kept for new ones
 	sweeping atomic.Bool  // a timer is set that frees expired entries
 	servers  dictionary
+	others   atomic.Pointer[[]*Table] // see AddOthers; nil: none
 
 	reconfiguring sync.Mutex
 }
