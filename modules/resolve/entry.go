@@ -3,7 +3,6 @@
 package resolve
 
 import (
-	"cmp"
 	"container/list"
 	"errors"
 	"net"
@@ -30,15 +29,17 @@ type entry struct {
 
 // record holds the addresses of one family of a host.
 type record struct {
-	addresses       []netip.Addr // replaced, never modified: answers share it
-	lookingUp       bool         // a lookup is running
-	startedAt       time.Time    // start of the running or last lookup
-	finishedAt      time.Time    // end of the last lookup; zero: there was no lookup
-	due             time.Time    // when the next lookup is due
-	settledAt       time.Time    // since then no lookup needs to wait
-	absentSince     time.Time    // since then the DNS has none; zero: it has
-	err             error        // of the last lookup
-	failureNotified bool         // Notify was called: renewing fails
+	addresses       []netip.Addr             // replaced, never modified: answers share it
+	lookingUp       bool                     // a lookup is running
+	startedAt       time.Time                // start of the running or last lookup
+	finishedAt      time.Time                // end of the last lookup; zero: there was no lookup
+	due             time.Time                // when the next lookup is due
+	settledAt       time.Time                // since then no lookup needs to wait
+	absentSince     time.Time                // since then the DNS has none; zero: it has
+	confirmedAt     time.Time                // when the DNS had them last
+	seen            map[netip.Addr]time.Time // when the DNS had each last; nil unless Hold.Obsolete is set
+	err             error                    // of the last lookup
+	failureNotified bool                     // Notify was called: renewing fails
 }
 
 // result is the result of a lookup.
@@ -47,7 +48,6 @@ type result struct {
 	ttl       time.Duration
 	err       error
 	routed    bool
-	negative  time.Duration // time until an absent name is looked up again
 }
 
 // Change is a change of a name's addresses by a lookup.
@@ -80,7 +80,7 @@ func (r *record) isSettled(now time.Time) bool {
 }
 
 // apply stores the result of a lookup. worth reports whether Notify is to be called.
-func (e *entry) apply(f Family, got *result, now time.Time) (c Change, worth bool) {
+func (e *entry) apply(f Family, got *result, t times, now time.Time) (c Change, worth bool) {
 	r := e.record(f)
 	if !r.isSettled(now) {
 		r.settledAt = now
@@ -92,26 +92,26 @@ func (e *entry) apply(f Family, got *result, now time.Time) (c Change, worth boo
 	r.lookingUp, r.finishedAt, r.err = false, now, got.err
 	switch {
 	case r.err == nil:
-		r.addresses, r.absentSince = merge(before, got.addresses), time.Time{}
-		r.due = now.Add(max(minLifetime, cmp.Or(got.ttl, lifetime)))
+		r.confirm(got.addresses, t.hold, now)
+		r.due = now.Add(t.lifetime(got.ttl))
 		if f == IPv6 {
 			e.routed = got.routed
 		}
 	case !isNotFound(r.err):
 		r.absentSince = time.Time{} // it may exist again
-		r.due = now.Add(retryAfter)
+		r.due = now.Add(t.retry)
 	default:
 		if r.absentSince.IsZero() {
 			r.absentSince = now
 		}
-		if now.Sub(r.absentSince) >= holdTime {
-			r.addresses = nil
-		}
-		r.due = now.Add(got.negative)
-		if len(r.addresses) == 0 && len(e.other(r).addresses) > 0 {
-			// Most names have one family only: the other one is asked for as often, not each second.
-			r.due = now.Add(max(lifetime, got.negative))
-		}
+		r.due = now.Add(t.negative)
+	}
+	if r.err != nil && t.hold.isOver(r, now) {
+		r.addresses = nil
+	}
+	if isNotFound(r.err) && len(r.addresses) == 0 && len(e.other(r).addresses) > 0 {
+		// Most names have one family only: the other one is asked for as often, not each second.
+		r.due = now.Add(max(t.lifetime(0), t.negative))
 	}
 	return e.change(r, before)
 }

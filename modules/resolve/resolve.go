@@ -69,6 +69,14 @@ type Resolver struct {
 	Lookups int
 	// Negative is the time for which a missing name is not looked up again. Default: 1 s.
 	Negative time.Duration
+	// Valid is the time after which addresses are looked up again, even if their TTL is longer or
+	// unknown. Default: the TTL, and 10 s for one that is unknown.
+	Valid time.Duration
+	// Retry is the time from the end of a failed lookup to the start of the next. Default: 1 s.
+	Retry time.Duration
+	// Hold says how long addresses stay in use that the DNS does not confirm. Default: half a minute
+	// after it said for the first time that there are none, and without limit if it does not answer.
+	Hold *Hold
 	// Notify is called after lookups that changed something, one call at a time for each name. It must
 	// not call the resolver.
 	Notify func(Change)
@@ -225,19 +233,16 @@ func (r *Resolver) lookupIfDue(e *entry, f Family, now time.Time) {
 
 // lookup runs a lookup of one family.
 func (r *Resolver) lookup(e *entry, f Family) {
-	source, route, negative := r.Source, r.route, r.Negative
+	source, route := r.Source, r.route
 	if source == nil {
 		source = System{}
 	}
 	if route == nil {
 		route = hasRoute
 	}
-	if negative == 0 {
-		negative = retryAfter
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
-	got := result{negative: negative}
+	var got result
 	got.addresses, got.ttl, got.err = source.Lookup(ctx, e.host, f)
 	got.routed = f == IPv6 && len(got.addresses) > 0 && route(got.addresses[0])
 
@@ -246,7 +251,7 @@ func (r *Resolver) lookup(e *entry, f Family) {
 	r.mu.Lock()
 	r.lookups--
 	r.done[outcomeOf(&got)]++
-	change, news := e.apply(f, &got, time.Now())
+	change, news := e.apply(f, &got, r.times(), time.Now())
 	close(e.changed)
 	e.changed = make(chan struct{})
 	r.mu.Unlock()
