@@ -132,8 +132,8 @@ func (b *Backend) prepareAdded() {
 // prepare validates a server that is to be added, and provisions a copy of it.
 func (b *Backend) prepare(spec *Server) (a *addedServer, err error) {
 	s := *spec
-	if IsTemplate(s.Address) {
-		return nil, fmt.Errorf("address %q: expected one without placeholders", s.Address)
+	if DependsOnClient(s.Address) {
+		return nil, fmt.Errorf("address %q: expected one that does not depend on the client", s.Address)
 	}
 	if s.Check != nil {
 		s.Check = new(*s.Check)

@@ -143,7 +143,7 @@ func TestInvalidAddedServers(t *testing.T) {
 		{name, Server{Name: "s1", Address: "10.0.0.3:443"}, pool.ErrServerExists.Error()},
 		{name, Server{Name: "s 3", Address: "10.0.0.3:443"}, "expected letters"},
 		{name, Server{Name: "s3", Address: "10.0.0.3"}, "expected HOST:PORT"},
-		{name, Server{Name: "s3", Address: "{l4.tls.server_name}:443"}, "without placeholders"},
+		{name, Server{Name: "s3", Address: "{l4.tls.server_name}:443"}, "that does not depend on the client"},
 		{name, Server{Name: "s3", Address: "10.0.0.3:443", Weight: new(257)}, "weight 257"},
 		{name, Server{Name: "s3", Address: "10.0.0.3:443", ID: 2}, "id 2 is that of server s2: expected another one"},
 		{name, Server{Name: "s3", Address: "10.0.0.3:443", Limits: Limits{MaxConn: 5, MinConn: 2}}, "the backend has no fullconn"},

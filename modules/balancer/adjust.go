@@ -22,8 +22,8 @@ func (b *Backend) adjust(server string, a pool.Adjustment) (c pool.ServerConfig,
 	s := *found
 	if a.Address != "" {
 		s.Address = a.Address
-		if IsTemplate(s.Address) {
-			return c, fmt.Errorf("address %q: expected one without placeholders", s.Address)
+		if DependsOnClient(s.Address) {
+			return c, fmt.Errorf("address %q: expected one that does not depend on the client", s.Address)
 		}
 	}
 	if err := b.adjustCheck(&s, a); err != nil {

@@ -142,7 +142,7 @@ func TestInvalidAddresses(t *testing.T) {
 		{"s1", pool.Change{Address: "10.0.0.300.1:x"}, "expected a port from 1 to 65535"},
 		{"s1", pool.Change{Port: new(0)}, "expected a port from 1 to 65535"},
 		{"s1", pool.Change{Port: new(65536)}, "expected a port from 1 to 65535"},
-		{"s1", pool.Change{Address: "{l4.tls.server_name}"}, "expected one without placeholders"},
+		{"s1", pool.Change{Address: "{l4.tls.server_name}"}, "expected one that does not depend on the client"},
 		{"s1", pool.Change{CheckPort: new(70000)}, "port"},
 		{"s1", pool.Change{CheckAddress: "a b"}, "address"},
 		{"s1", pool.Change{AgentPort: new(1)}, pool.ErrNoAgent.Error()},

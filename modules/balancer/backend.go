@@ -5,6 +5,7 @@ package balancer
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"reflect"
 
 	"github.com/caddyserver/caddy/v2"
@@ -116,10 +117,16 @@ type Backend struct {
 	NoLinger bool `json:"nolinger,omitempty"`
 
 	// AllowLocalAddresses allows a host that depends on the connection, such as {l4.client_hello.sni},
-	// to resolve to a loopback, link-local or unspecified address. Without it no connection is made to
-	// a host with such an address: clients could choose a name that leads to internal services of this
-	// system.
+	// to resolve to a loopback, link-local or unspecified address, or to one of this system. Without
+	// it no connection is made to a host with such an address: clients could choose a name that leads
+	// to internal services of this system. The same applies to destinations that rules choose.
 	AllowLocalAddresses bool `json:"allow_local_addresses,omitempty"`
+
+	// AllowDestinations lists the networks and addresses that clients and the DNS may choose, by a
+	// host that depends on the connection or by the destination of the connection (a server *:443,
+	// rules set_dst and do_resolve). Local ones are allowed if they are listed. Default: all but those
+	// that AllowLocalAddresses allows.
+	AllowDestinations []string `json:"allow_destinations,omitempty"`
 
 	// SocketOptions are those of servers without their own.
 	SocketOptions
@@ -143,6 +150,7 @@ type Backend struct {
 	ready   *readyServers     // nil: no connections are made before there are clients
 	sticky  *stickyServers    // nil without Stick
 	extra   *addedServers     // nil before it is provisioned
+	allowed []netip.Prefix    // of AllowDestinations
 	written *options.Recorder // while a Caddyfile is parsed
 }
 

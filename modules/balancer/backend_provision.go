@@ -5,7 +5,7 @@ package balancer
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,6 +26,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 		return err
 	}
 	b.setDefaults()
+	if err := b.provisionDestinations(); err != nil {
+		return err
+	}
 	if err := b.provisionSockets(); err != nil {
 		return err
 	}
@@ -84,6 +87,9 @@ func (b *Backend) poolConfig(policy pool.Policy, logger *zap.Logger) pool.Config
 	return c
 }
 
+// onlyForRequests are actions that rules about the server's first bytes cannot have.
+var onlyForRequests = []string{"reject", "drop", "set_priority_class", "set_priority_offset", "set_dst", "set_dst_port", "do_resolve"}
+
 // provisionResponse compiles the rules on the server's first bytes. The client's bytes are no
 // longer available to them.
 func (b *Backend) provisionResponse(ctx caddy.Context) error {
@@ -92,7 +98,7 @@ func (b *Backend) provisionResponse(ctx caddy.Context) error {
 	}
 	for i, r := range b.Response.Rules {
 		switch {
-		case r.Action == "reject" || r.Action == "drop" || strings.HasPrefix(r.Action, "set_priority_"):
+		case slices.Contains(onlyForRequests, r.Action):
 			return fmt.Errorf("rule %d: action %s: expected accept, close, reset, set_var, set_var_format or unset_var", i+1, r.Action)
 		case r.NeedsRequest():
 			return fmt.Errorf("rule %d: it needs bytes of the client, which are no longer available: expected an acl such as res.len, or a variable", i+1)

@@ -245,6 +245,7 @@ func (b *Backend) Options() options.Table {
 		"abortonclose":          options.Flag(&b.AbortOnClose),
 		"nolinger":              options.Flag(&b.NoLinger),
 		"allow_local_addresses": options.Flag(&b.AllowLocalAddresses),
+		"allow_destinations":    options.Repeatable(b.parseAllowed),
 		"check":                 options.Once(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
 		"agent":                 options.Once(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),
 		"passive": options.Optional(&b.Passive, func(p *Passive) options.Option {

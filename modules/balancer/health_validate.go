@@ -207,7 +207,7 @@ func (c *Check) validateFor(s *Server) error {
 	switch {
 	case c == nil:
 		return s.validateUnchecked()
-	case c.Address == "" && IsTemplate(s.Address):
+	case c.Address == "" && DependsOnClient(s.Address):
 		return fmt.Errorf("it has a check, and address %q depends on each connection: expected an address in check, or no_check", s.Address)
 	case c.Port == 0 && !hasPort(c.Address) && HasRelativePort(s.Address):
 		return fmt.Errorf("it has a check, and the port of address %q is relative to that of each connection: expected port in check, or no_check", s.Address)
@@ -228,7 +228,7 @@ func (w *HealthOptions) validateUnchecked() error {
 
 // validateFor validates the agent that applies to a server. a is nil if none does.
 func (a *Agent) validateFor(s *Server) error {
-	if a != nil && a.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)) {
+	if a != nil && a.Address == "" && (DependsOnClient(s.Address) || isUnix(s.Address)) {
 		return fmt.Errorf("it has an agent, and address %q has no fixed host: expected an address in agent", s.Address)
 	}
 	return nil

@@ -36,7 +36,7 @@ func (b *Backend) validatePreconnect() error {
 	for i, s := range b.Servers {
 		var why string
 		switch o := b.socketOf(s); {
-		case IsTemplate(s.Address):
+		case DependsOnClient(s.Address):
 			why = "its address depends on the client"
 		case HasRelativePort(s.Address):
 			why = "its port depends on the one that the client connects to"

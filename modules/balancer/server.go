@@ -165,6 +165,9 @@ func validateAddress(address string) error {
 	if host, _, relative := relativePort(to); relative {
 		to = net.JoinHostPort(host, "1")
 	}
+	if IsClientDestination(to) && network != "tcp" {
+		return fmt.Errorf("address %q: expected %s without %s/: it is the destination of each connection", address, to, network)
+	}
 	return validateFilledAddress(to)
 }
 

@@ -52,7 +52,7 @@ func FillAddress(template string, repl *caddy.Replacer) (string, error) {
 	}
 	filled := repl.ReplaceAll(host, "")
 	if IsTemplate(host) {
-		if err := validateHostName(filled); err != nil {
+		if err := ValidateHostName(filled); err != nil {
 			return "", fmt.Errorf("server address %q: %w", template, err)
 		}
 	}
@@ -63,7 +63,9 @@ func FillAddress(template string, repl *caddy.Replacer) (string, error) {
 	return address, nil
 }
 
-func validateHostName(host string) error {
+// ValidateHostName returns an error if a host that a client chooses is not the name of a host: IP
+// addresses in any notation are refused.
+func ValidateHostName(host string) error {
 	if _, err := netip.ParseAddr(host); err == nil || endsInNumber(host) {
 		return fmt.Errorf("host %q: an address, expected a name", host)
 	}

@@ -81,7 +81,7 @@ const maxKeptBuffer = 8 << 10
 
 // clear resets the connection but keeps the view's functions, which are bound to it.
 func (c *connection) clear() {
-	state := rules.View{Connection: c.viewState.Connection, Tracker: c.viewState.Tracker}
+	state := rules.View{Connection: c.viewState.Connection, Tracker: c.viewState.Tracker, Resolver: c.viewState.Resolver}
 	state.State, state.Var, state.SetVar, state.Tables = c.viewState.State, c.viewState.Var, c.viewState.SetVar, c.viewState.Tables
 	*c = connection{viewState: state, sendBuffer: c.sendBuffer[:0], stores: c.stores}
 	c.stores.Reset()

@@ -128,11 +128,14 @@ type destination struct {
 
 // destination returns where to find a server. It does not block.
 func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destination, err error) {
-	if at, err := netip.ParseAddrPort(s.Address); err == nil {
+	if at, err := netip.ParseAddrPort(s.Address); err == nil && !at.Addr().IsUnspecified() {
 		return destination{at: at}, nil
 	}
 	if balancer.IsTemplate(s.Address) {
 		return c.templateDestination(b, s)
+	}
+	if balancer.IsClientDestination(s.Address) {
+		return c.clientDestination(b, s)
 	}
 	network, address := balancer.SplitAddress(s.Address)
 	if network == "unix" {
@@ -170,15 +173,7 @@ func (c *connection) templateDestination(b *balancer.Backend, s *pool.Server) (d
 		d.resolver = resolve.Clients
 	}
 	byClient := d.resolver == resolve.Clients
-	d.checkAddress = func(a netip.AddrPort) error {
-		switch {
-		case leadsBack(a, c.LocalAddr()):
-			return fmt.Errorf("%s is this frontend", a)
-		case byClient && !b.AllowLocalAddresses && isLocal(a.Addr()):
-			return fmt.Errorf("%s is no address for a host that a client may choose, unless allow_local_addresses is set", a)
-		}
-		return nil
-	}
+	d.checkAddress = func(a netip.AddrPort) error { return c.refuseDestination(b, a, byClient) }
 	return d, nil
 }
 

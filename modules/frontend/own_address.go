@@ -46,10 +46,3 @@ func isOwn(a netip.Addr) (bool, error) {
 		return ok && n.IP.Equal(a.AsSlice())
 	}), err
 }
-
-// isLocal reports whether an address leads to this system or to something that only its link can
-// reach, such as a cloud's metadata service (169.254.169.254).
-func isLocal(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast() || a.IsMulticast()
-}

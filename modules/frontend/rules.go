@@ -97,6 +97,9 @@ func (c *connection) decide(ruleset *rules.Config, v *rules.View) (rules.Action,
 	}
 	action, rule, err := ruleset.Decide(v)
 	c.input.resume, c.input.resumeOf = v.Resume, c.f.generation
+	if v.Redirected {
+		c.record.Local = tcplog.AddrOfIP(v.Destination)
+	}
 	return action, rule, err
 }
 
@@ -197,7 +200,7 @@ func (c *connection) readForBackend() *ending {
 func (c *connection) rulesView(final bool) *rules.View {
 	if c.viewState.Connection == nil {
 		c.viewState.Connection, c.viewState.State, c.viewState.Var, c.viewState.SetVar = c.connForMatchers, c, c.variable, c.setVar
-		c.viewState.Tables, c.viewState.Tracker = c, c
+		c.viewState.Tables, c.viewState.Tracker, c.viewState.Resolver = c, c, c
 	}
 	c.viewState.Priority = &c.input.priority
 	if !c.hasAddresses {
@@ -211,6 +214,7 @@ func (c *connection) rulesView(final bool) *rules.View {
 // setAddresses sets the addresses that rules see.
 func (c *connection) setAddresses() {
 	v, at := &c.viewState, l4acl.Addresses(c.Conn)
+	v.Redirected, v.Chosen = false, false
 	v.Source, v.Destination = at.Source, at.Destination
 	v.Header = c.proxyHeader()
 	if v.Header == nil {

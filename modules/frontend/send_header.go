@@ -72,6 +72,9 @@ func (c *connection) sslForHeader() []byte { return make([]byte, 5) }
 // HAProxy, addresses that a received header maps into IPv6 stay mapped.
 func (c *connection) headerAddresses() (source, destination netip.AddrPort) {
 	if h := c.proxyHeader(); h != nil && h.HasAddresses() {
+		if c.viewState.Redirected {
+			return h.Source, c.viewState.Destination
+		}
 		return h.Source, h.Destination
 	}
 	if _, ok := c.RemoteAddr().(*net.TCPAddr); !ok {

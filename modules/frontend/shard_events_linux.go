@@ -149,6 +149,8 @@ func (a *shardConn) tryRules() relay.Step {
 	c, ruleset := a.conn(), a.f.Content
 	wait, end := c.tryRules(ruleset, ruleset.InspectDelay == 0 || c.input.delayExpired, true)
 	switch {
+	case wait && c.viewState.LooksUp:
+		return a.toGoroutine(c.inspectAndRoute)
 	case wait:
 		c.startDelay(ruleset)
 		c.input.read = true

@@ -152,7 +152,7 @@ func (a *shardConn) pass(b *balancer.Backend) relay.Step {
 		return a.passOnGoroutine(b)
 	}
 	c.granted(k, lease)
-	if !balancer.IsTemplate(k.server.Address) {
+	if !balancer.DependsOnClient(k.server.Address) {
 		if to, err := c.nextDestination(k); err == nil && to.at.IsValid() && !entersNamespace(k) {
 			return a.connect(k, to)
 		}

@@ -148,8 +148,8 @@ func (h *Handler) validateServers() error {
 		if balancer.HasRelativePort(s.Address) {
 			return fmt.Errorf("backend %q: server %q: address %q: a port relative to the client's is not available over HTTP", h.Backend, s.Name, s.Address)
 		}
-		if balancer.IsTemplate(s.Address) {
-			return fmt.Errorf("backend %q: server %q: address %q: placeholders of a connection are not available over HTTP", h.Backend, s.Name, s.Address)
+		if balancer.DependsOnClient(s.Address) {
+			return fmt.Errorf("backend %q: server %q: address %q: what depends on a connection is not available over HTTP", h.Backend, s.Name, s.Address)
 		}
 	}
 	return nil

@@ -265,7 +265,7 @@ func TestMistakes(t *testing.T) {
 		`{"backend": "web", "tls": {"*": {"client_certificate": {"certificate": "/nowhere"}}}}`: `/nowhere`,
 		`{"backend": "web", "tls": {"*": {"ca": "/dev/null"}}}`:                                 `holds no certificate`,
 		`{"backend": "ruled"}`:   `rules of use_server look at`,
-		`{"backend": "dynamic"}`: `placeholders of a connection are not available over HTTP`,
+		`{"backend": "dynamic"}`: `what depends on a connection is not available over HTTP`,
 	} {
 		var backends map[string]*balancer.Backend
 		decode(t, `{"web": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}, "dynamic": {"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:443"}]}, "ruled": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "use_server": [{"server": "s1"}]}}`, &backends)

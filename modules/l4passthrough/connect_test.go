@@ -217,7 +217,7 @@ func TestLocalAddresses(t *testing.T) {
 		{"192.0.2.1", "::1"},
 	} {
 		line := dial("", template, fmt.Sprintf("l%d.test", i), addresses...)
-		if line["end"] != "no_address" || !strings.Contains(line["error"].(string), "unless allow_local_addresses is set") {
+		if line["end"] != "no_address" || !strings.Contains(line["error"].(string), "unless allow_local_addresses or allow_destinations permits it") {
 			t.Errorf("%s: logged as %v", addresses, line)
 		}
 	}

@@ -156,6 +156,9 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 		if r.Action == "reject" {
 			return fmt.Errorf("rule %d: action reject: no TLS has been read at that time: expected close, reset or drop", i+1)
 		}
+		if r.Action == "do_resolve" {
+			return fmt.Errorf("rule %d: action do_resolve: a connection may not wait at that time: expected it in content", i+1)
+		}
 		if r.NeedsRequest() {
 			h.logger.Warn("a rule looks at what the client sends, but nothing has been read at that time", zap.String("frontend", h.Name), zap.String("of", name), zap.Int("rule", i+1))
 		}

@@ -30,7 +30,7 @@ func (s *Site) challengeServers() []*balancer.Destination {
 	for _, server := range s.backend.Pool().Servers() {
 		network, address := balancer.SplitAddress(server.Address)
 		host, _, err := net.SplitHostPort(address)
-		if network == "unix" || err != nil || balancer.IsTemplate(server.Address) {
+		if network == "unix" || err != nil || balancer.DependsOnClient(server.Address) {
 			continue
 		}
 		d := &balancer.Destination{Address: join(network, net.JoinHostPort(host, port)), ResolvePrefer: server.ResolvePrefer, Timeout: challengeConnect, Socket: s.backend.Socket(server)}

@@ -87,6 +87,8 @@ type Resolver struct {
 	lookups int       // running
 	done    [outcomes]uint64
 
+	clients forClients
+
 	route func(netip.Addr) bool // for tests; nil: hasRoute
 }
 

@@ -20,6 +20,9 @@ const (
 	setPriorityClass
 	setPriorityOffset
 	setLogLevel
+	setDst
+	setDstPort
+	doResolve
 	track
 	scIncGPC
 	scIncGPC0
@@ -46,6 +49,9 @@ var actions = map[string]Action{
 	"set_priority_class":  setPriorityClass,
 	"set_priority_offset": setPriorityOffset,
 	"set_log_level":       setLogLevel,
+	"set_dst":             setDst,
+	"set_dst_port":        setDstPort,
+	"do_resolve":          doResolve,
 	"track":               track,
 	"sc_inc_gpc":          scIncGPC,
 	"sc_inc_gpc0":         scIncGPC0,

@@ -42,6 +42,12 @@ const matchers = "layer4.matchers"
 //		set_priority_class|set_priority_offset <number or expression> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		set_dst|set_dst_port <expression> [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
+//		do_resolve <name> <expression> [resolvers <name>] [prefer ipv4|ipv6] [unless] … {
+//			<matcher> <args…>
+//		}
 //		track_sc0|track_sc1|track_sc2 <key> [table <name>] [unless] [<matcher> <args…>] {
 //		track <counter> <key> [table <name>] …
 //		sc_inc_gpc0|sc_inc_gpc1 <counter> …
@@ -98,6 +104,8 @@ func (r *Rule) parseVar(d *caddyfile.Dispenser, action Action) error {
 		if !d.Args(&r.Var, &r.Value) {
 			return d.Err("expected set_var NAME EXPRESSION")
 		}
+	case doResolve:
+		return r.parseResolve(d)
 	case setVarFormat:
 		if !d.Args(&r.Var, &r.Value) {
 			return d.Err("expected set_var_format NAME FORMAT")
@@ -109,6 +117,10 @@ func (r *Rule) parseVar(d *caddyfile.Dispenser, action Action) error {
 	case setLogLevel:
 		if !d.Args(&r.Value) {
 			return d.Err("expected set_log_level LEVEL")
+		}
+	case setDst, setDstPort:
+		if !d.Args(&r.Value) {
+			return d.Errf("expected %s EXPRESSION", r.Action)
 		}
 	case setPriorityClass, setPriorityOffset:
 		if !d.Args(&r.Value) {

@@ -33,8 +33,19 @@ type View struct {
 	Tracker Tracker
 
 	// Resume is the number of the rule at which Decide goes on, from 1; 0: the first, as usual. Decide
-	// sets it if a rule waits for the key of an entry to track: those before it are not tried again.
+	// sets it if a rule waits for the key of an entry to track or for Resolver: those before it are
+	// not tried again.
 	Resume int
+
+	// Resolver looks up names for the action do_resolve; nil: none has an address.
+	Resolver Resolver
+
+	// LooksUp is set by Decide if it returns Wait since a lookup takes time.
+	LooksUp bool
+
+	// Redirected is set by the actions set_dst and set_dst_port, which change Destination. Chosen is
+	// set, too, if what they have set is not from the configuration alone.
+	Redirected, Chosen bool
 
 	// ExpectProxy is set by the action expect_proxy: the connection begins with a PROXY header.
 	ExpectProxy bool

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -52,7 +53,7 @@ func (c *Config) Provision(ctx caddy.Context) error {
 		if r.action = actions[r.Action]; r.action == expectProxy && !c.BeforeHeader {
 			return fmt.Errorf("rule %d: action expect_proxy: expected it in connection, before anything is read", i+1)
 		}
-		r.number = i + 1
+		r.number, r.delay = i+1, time.Duration(c.InspectDelay)
 		if err := r.provision(ctx, loader); err != nil {
 			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
@@ -78,16 +79,16 @@ func (c *Config) Foreign() bool {
 	return c != nil && slices.ContainsFunc(c.Rules, func(r *Rule) bool { return r.condition.Foreign() })
 }
 
-// Decide evaluates the rules. It returns Wait if a rule cannot be decided yet, but never if v.Final
-// is set. After Wait, call Decide again, with v.Resume, when more bytes have come. The returned
-// rule is the one that decided, or held up the others; nil if none did. The error of a matcher
-// names its rule.
+// Decide evaluates the rules. It returns Wait if a rule cannot be decided yet; with v.Final only if
+// v.Resolver must not wait. After Wait, call Decide again, with v.Resume, when more bytes have
+// come. The returned rule is the one that decided, or held up the others; nil if none did. The error of a
+// matcher names its rule.
 func (c *Config) Decide(v *View) (Action, *Rule, error) {
 	if c == nil {
 		return Accept, nil, nil
 	}
 	resume := v.Resume
-	v.Resume = 0
+	v.Resume, v.LooksUp = 0, false
 	for i, r := range c.Rules {
 		if i+1 < resume {
 			continue

@@ -42,6 +42,9 @@ func (r *Rule) text() string {
 			words = append(words, word)
 		}
 	}
+	if r.Resolvers != "" {
+		words = append(words, "resolvers", r.Resolvers)
+	}
 	if r.Table != "" {
 		words = append(words, "table", r.Table)
 	}

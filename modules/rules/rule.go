@@ -5,9 +5,11 @@ package rules
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -16,10 +18,10 @@ type Rule struct {
 	// Action is one of accept (skip the remaining rules), close (HAProxy's reject: close without an
 	// alert), reset (close with RST), drop (HAProxy's silent-drop: the client gets no packet at all),
 	// reject (send a TLS alert if the client speaks TLS, then close), set_var, set_var_format,
-	// unset_var, set_priority_class, set_priority_offset and set_log_level (continue with the next
-	// rule). In
-	// connection rules it may also be expect_proxy: a PROXY header comes first, as with accept_proxy,
-	// and the next rule is tried. It is HAProxy's expect-proxy layer4, and needs a condition.
+	// unset_var, set_priority_class, set_priority_offset, set_log_level, set_dst, set_dst_port and
+	// do_resolve (continue with the next rule). In connection rules it may also be expect_proxy: a
+	// PROXY header comes first, as with accept_proxy, and the next rule is tried. It is HAProxy's
+	// expect-proxy layer4, and needs a condition.
 	//
 	// The others are about entries of stick tables, and continue with the next rule, too: track makes
 	// a counter of the connection track an entry, for as long as the connection lasts; sc_inc_gpc0,
@@ -27,9 +29,9 @@ type Rule struct {
 	// tracks, and sc_set_gpt0 and sc_set_gpt set tags of it.
 	Action string `json:"action"`
 
-	// Var is the variable that set_var sets and unset_var deletes: a scope and a name, such as
-	// sess.sni. Variables in the scopes sess, txn and req last as long as the connection, and have
-	// placeholders such as {l4.vars.sess.sni}. All connections share those in proc.
+	// Var is the variable that set_var and do_resolve set and unset_var deletes: a scope and a name,
+	// such as sess.sni. Variables in the scopes sess, txn and req last as long as the connection, and
+	// have placeholders such as {l4.vars.sess.sni}. All connections share those in proc.
 	Var string `json:"var,omitempty"`
 
 	// Value is the sample expression that set_var evaluates, such as "req.ssl_sni,lower". If it has no
@@ -41,8 +43,20 @@ type Rule struct {
 	// later. Both are a number or an expression; what exceeds the limits is cut to them.
 	// For set_log_level it is the severity of the connection's line in the log: emerg, alert, crit,
 	// err, warning, notice, info or debug; or silent: the connection is not logged.
+	// For set_dst and set_dst_port it is an expression with the address, or the port, that the
+	// connection has as its destination from then on: in the log, in PROXY headers, and for servers
+	// such as *:443, which stand for the destination. For do_resolve it is an expression with the host
+	// name whose address the variable gets; without an address, the variable is left unchanged.
 	// For sc_add_gpc, sc_set_gpt0 and sc_set_gpt it is a number or an expression as well.
 	Value string `json:"value,omitempty"`
+
+	// Resolvers is the name of the resolvers that do_resolve asks, as in the option resolvers of the
+	// app passthrough. Default: the system's.
+	Resolvers string `json:"resolvers,omitempty"`
+
+	// Prefer is the family of the address that do_resolve finds if the name has addresses of both:
+	// ipv4 or ipv6. Default: that which the system has a route for.
+	Prefer string `json:"prefer,omitempty"`
 
 	// Counter is the number of the counter that the rule is about. Connections have three, unless
 	// stick_counters of the app passthrough says otherwise.
@@ -72,7 +86,8 @@ type Rule struct {
 	// "haproxy.cfg:17: tcp-request content reject". It is only used in the log.
 	Origin string `json:"origin,omitempty"`
 
-	number    int // in its list, from 1
+	number    int           // in its list, from 1
+	delay     time.Duration // of its list
 	action    Action
 	value     *sample.Expression // of set_var; the key of track; the number of others
 	format    *sample.Format     // of set_var_format
@@ -99,6 +114,9 @@ func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 	if r.value, r.format, err = r.compile(r.action, loader); err != nil {
 		return err
 	}
+	if resolve.Named(r.Resolvers) == nil {
+		return fmt.Errorf("%s: no resolvers %q are configured", r.Action, r.Resolvers)
+	}
 	r.condition, err = LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
 	return err
 }
@@ -106,8 +124,10 @@ func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 // compile compiles the value or the key of actions that have one.
 func (r *Rule) compile(action Action, loader *sample.Loader) (value *sample.Expression, format *sample.Format, err error) {
 	switch action {
-	case setVar:
+	case setVar, doResolve:
 		value, err = loader.Expression(r.Value)
+	case setDst, setDstPort:
+		value, err = compileDestination(loader, action, r.Value)
 	case setVarFormat:
 		format, err = loader.Format(r.Value)
 	case setPriorityClass, setPriorityOffset:
@@ -167,6 +187,10 @@ func (r *Rule) apply(v *View) (ends, waits bool) {
 		v.ExpectProxy = true
 	case setPriorityClass, setPriorityOffset:
 		r.setPriority(v)
+	case setDst, setDstPort:
+		r.setDestination(v)
+	case doResolve:
+		return false, r.resolve(v)
 	case setLogLevel:
 		v.LogLevel = r.Value
 	case track:

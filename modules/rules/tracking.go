@@ -84,6 +84,9 @@ func (r *Rule) validateNotTracking() error {
 	if r.Counter != 0 || r.Index != 0 || r.Key != "" || r.Table != "" {
 		return fmt.Errorf("action %s has a counter, an index, a key or a table: expected none", r.Action)
 	}
+	if actions[r.Action] != doResolve && (r.Resolvers != "" || r.Prefer != "") {
+		return fmt.Errorf("action %s has resolvers or prefer: expected neither", r.Action)
+	}
 	return nil
 }
 

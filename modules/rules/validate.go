@@ -30,7 +30,15 @@ func (r *Rule) validate() error {
 		return err
 	}
 	switch action {
-	case setVar, setVarFormat:
+	case setDst, setDstPort:
+		if r.Var != "" || r.Value == "" {
+			return fmt.Errorf("action %s: expected a value, an expression such as %s, and no var", r.Action, valueExamples[action])
+		}
+		return nil
+	case setVar, setVarFormat, doResolve:
+		if err := options.ValidateWord("prefer", r.Prefer, families); err != nil {
+			return err
+		}
 		if r.Value == "" {
 			return fmt.Errorf("%s %s has no value: expected %s", r.Action, r.Var, valueExamples[action])
 		}
@@ -66,6 +74,9 @@ var logLevels = append(slices.Clone(syslog.Severities), "silent")
 // valueExamples are examples for messages about a missing value.
 var valueExamples = map[Action]string{
 	setVar:       "an expression such as req.ssl_sni,lower",
+	setDst:       "var(sess.ip)",
+	setDstPort:   "int(443)",
+	doResolve:    "an expression such as req.ssl_sni,lower",
 	setVarFormat: "a text such as %[src]:%[src_port]",
 }
 

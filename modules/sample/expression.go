@@ -30,6 +30,7 @@ type Expression struct {
 
 // A converterCall is a converter with its arguments.
 type converterCall struct {
+	name    string
 	in      valueType
 	convert convertFunc
 }
@@ -130,7 +131,7 @@ func (l *Loader) readStep(e *Expression, text string, at int) (name string, end 
 	}
 	e.changes = e.changes || c.changes
 	e.askForTable(name, c.table, c.value, list)
-	e.converters = append(e.converters, converterCall{c.in, convert})
+	e.converters = append(e.converters, converterCall{name, c.in, convert})
 	e.out = c.out
 	return name, end, nil
 }

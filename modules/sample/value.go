@@ -97,6 +97,12 @@ func (v Value) AsInteger() (int64, bool) {
 	return n.number, ok
 }
 
+// AsAddress returns the value as HAProxy casts it to an IP address, if it can.
+func (v Value) AsAddress() (netip.Addr, bool) {
+	a, ok := cast(v, typeAddr)
+	return a.addr, ok
+}
+
 // AsBinary returns the bytes of the value as HAProxy casts it to binary, if it can. The caller must
 // not modify them.
 func (v Value) AsBinary() ([]byte, bool) {
