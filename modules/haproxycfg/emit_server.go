@@ -14,7 +14,7 @@ import (
 // emitServer returns the server as a part of its backend.
 func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	clients := 0
-	if !n.endpoint.HasPort {
+	if !n.endpoint.HasPort && !t.setsPorts() {
 		clients = t.portFor(p)
 	}
 	s := n.Server
@@ -75,7 +75,12 @@ func (n *server) dial(clients int) string {
 		return "unix/" + n.endpoint.Path
 	}
 	port := strconv.Itoa(n.endpoint.Port)
-	if !n.endpoint.HasPort {
+	switch {
+	case isClientDestination(&n.endpoint) && !n.endpoint.HasPort:
+		return fmt.Sprintf("*:%+d", n.endpoint.Offset)
+	case isClientDestination(&n.endpoint):
+		return "*:" + port
+	case !n.endpoint.HasPort:
 		at := clients + n.endpoint.Offset
 		if port = strconv.Itoa(at); clients == 0 || at < 1 || at > 65535 {
 			port = fmt.Sprintf("%+d", n.endpoint.Offset)

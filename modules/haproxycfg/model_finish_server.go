@@ -39,6 +39,9 @@ func (t *translation) validateServerNames(n *server) string {
 
 // validateServerCheck returns an error message for a server's health check, or nothing.
 func (t *translation) validateServerCheck(p *proxy, n *server) string {
+	if isClientDestination(&n.endpoint) && (n.check.on && n.check.Address == "" || n.agentCheck && n.agent.Address == "") {
+		return "it has a check, and its address is that of each connection: expected 'addr ADDRESS' beside 'check', 'agent-addr ADDRESS' beside 'agent-check'"
+	}
 	if n.check.on && !n.endpoint.HasPort && n.check.Port == 0 && !t.checkOf(p, n).hasPort() && !n.endpoint.Family.IsUnix() {
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
 	}
@@ -119,6 +122,14 @@ func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
 		n = p.serversByName[name]
 	}
 	return true
+}
+
+// setsPorts reports whether a rule changes the ports that clients connect to.
+func (t *translation) setsPorts() bool {
+	sets := func(r rule) bool { return r.action == actionNames["set-dst-port"] }
+	return slices.ContainsFunc(t.proxies, func(p *proxy) bool {
+		return slices.ContainsFunc(slices.Concat(p.connection, p.session, p.content), sets)
+	})
 }
 
 // portFor returns the one port of all frontends that lead to a backend, or 0 if there are several.

@@ -34,7 +34,8 @@ var tcpActions = newTable([]keyword{
 	{name: "set-nice", in: inProxies, grade: ignored, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
 	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: supported},
-	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
+	{name: "set-src|set-src-port", in: inProxies, grade: refused, note: "changing the client's address is not available"},
+	{name: "set-dst|set-dst-port", in: inProxies, grade: differs, note: noteSetDst},
 	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may contain the server name of the client: see {l4.client_hello.sni}"},
 	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: supported},
 	{name: "set-retries", in: inProxies, grade: refused, note: "it is not available; expected retries in the backend"},
@@ -48,6 +49,8 @@ var tcpActions = newTable([]keyword{
 	{name: expectNetScaler, in: inFrontends, grade: refused, note: "it is not available in rules: expected accept-netscaler-cip MAGIC on the bind"},
 })
 
+const noteSetDst = "a server 0.0.0.0 does not connect to a loopback, link-local or own address that a client may have chosen, only to one of a constant or a map"
+
 // actionNames maps HAProxy's actions to the actions of a rule here.
 var actionNames = map[string]string{
 	"track-sc0": "track", "track-sc1": "track", "track-sc2": "track",
@@ -55,6 +58,7 @@ var actionNames = map[string]string{
 	"sc-set-gpt": "sc_set_gpt", "sc-set-gpt0": "sc_set_gpt0",
 	"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var", expectProxy: "expect_proxy",
 	"set-log-level": "set_log_level", "capture": "set_var",
+	"set-dst": "set_dst", "set-dst-port": "set_dst_port",
 	"set-priority-class": "set_priority_class", "set-priority-offset": "set_priority_offset",
 }
 
@@ -172,7 +176,7 @@ func (t *translation) tcpAction(p *proxy, s statement, name string, ofResponse b
 	if k == nil && strings.TrimRight(name, "0123456789") == trackPrefix { // tune.stick-counters
 		k = tcpActions[trackPrefix+"0"]
 	}
-	if k == nil || name == "close" && !ofResponse || ofResponse && strings.HasPrefix(name, trackPrefix) {
+	if k == nil || name == "close" && !ofResponse || ofResponse && (strings.HasPrefix(name, trackPrefix) || strings.HasPrefix(name, "set-dst")) {
 		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), tcpActions.similar(name, inProxies))
 		return nil
 	}
@@ -218,7 +222,7 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	case "unset-var":
 		r.variable, err = parseVariable(more)
 		return r, words, err
-	case "set-priority-class", "set-priority-offset":
+	case "set-priority-class", "set-priority-offset", "set-dst", "set-dst-port":
 		return t.ruleValue(p, s, has, r)
 	case "accept", "reject", "close":
 		if more != "" {

@@ -82,7 +82,7 @@ func (t *translation) serverAddress(p *proxy, n *server, s statement, object str
 	}
 	var err error
 	if n.endpoint, err = haproxyfile.ParseAddress(s.args[1], haproxyfile.AddressOptions{Getenv: t.getenv}); err == nil {
-		err = t.validateServerAddress(&n.endpoint)
+		err = t.validateServerAddress(p, &n.endpoint)
 	}
 	if err != nil {
 		t.errorf(s.Pos, "%s%v", object, err)
@@ -163,14 +163,19 @@ func (t *translation) serverOption(n *server, pos haproxyfile.Pos, o serverKeywo
 
 // validateServerAddress reports an address that HAProxy accepts but that cannot be connected to
 // here.
-func (t *translation) validateServerAddress(a *haproxyfile.Address) error {
+func (t *translation) validateServerAddress(p *proxy, a *haproxyfile.Address) error {
 	if err := t.validateAddress(a); err != nil || a.Family.IsUnix() {
 		return err
 	}
-	if a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::" {
-		return fmt.Errorf("'%s': connecting to the client's original destination is not available: expected the address of a server", a)
+	if p.isHTTP() && isClientDestination(a) {
+		return fmt.Errorf("'%s': connecting to the client's original destination is not available in mode http: expected the address of a server", a)
 	}
 	return nil
+}
+
+// isClientDestination reports whether a server has the address that the client connected to.
+func isClientDestination(a *haproxyfile.Address) bool {
+	return !a.Family.IsUnix() && (a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::")
 }
 
 // familyOf returns Caddy's network prefix for the IP version that the prefix of a host name asks

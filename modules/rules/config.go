@@ -81,8 +81,8 @@ func (c *Config) Foreign() bool {
 
 // Decide evaluates the rules. It returns Wait if a rule cannot be decided yet; with v.Final only if
 // v.Resolver must not wait. After Wait, call Decide again, with v.Resume, when more bytes have
-// come. The returned rule is the one that decided, or held up the others; nil if none did. The error of a
-// matcher names its rule.
+// come. The returned rule is the one that decided, or held up the others; nil if none did. The
+// error of a matcher names its rule.
 func (c *Config) Decide(v *View) (Action, *Rule, error) {
 	if c == nil {
 		return Accept, nil, nil
