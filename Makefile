@@ -68,6 +68,11 @@ simulate: ## Run the long simulations of servers and of arriving connections: 40
 	go test -v -count=1 -timeout 0 -run TestSimulation ./modules/pool -args -sim.seeds=4096 -sim.steps=20000 -sim.seed=$(or $(SEED),0)
 	go test -v -count=1 -timeout 0 -run TestArrivalSimulation ./modules/relay -args -sim.seeds=4096 -sim.steps=5000 -sim.seed=$(or $(SEED),0)
 
+.PHONY: fleet
+fleet: ## Simulate fleets of 10 to 1000 nodes, and write the numbers, tables and pictures of docs/scale.md again
+	go run ./integration/fleet
+	cd .ci/plots && go run . -numbers ../../docs/scale.json -to ../../docs/pictures
+
 # FULL=1 uses the sizes of docs/security.md and takes about 15 minutes; RUN=silent picks attacks by name.
 .PHONY: attack
 attack: ## Attack HAProxy and this program with many connections, floods, shortages, faults and reloads (FULL=1)
