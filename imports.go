@@ -26,6 +26,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbsocket"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/listeners"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/redisstore"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/statuspage"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/syslogwriter"
 )

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 )
 
 // Store shares tables with other nodes. Stores are modules of the namespace
@@ -64,15 +65,8 @@ type ShareStatus struct {
 	Learned map[string]uint64
 	// Outages counts how often the store became unreachable.
 	Outages uint64
-	// FetchSeconds is the distribution of the times that Fetch took.
-	FetchSeconds Durations
-}
-
-// Durations is a distribution of durations.
-type Durations struct {
-	Counts []uint64 // by bound, and then those beyond the last bound
-	Bounds []float64
-	Sum    float64 // in seconds
+	// FetchSeconds are the times that Fetch took, in the layout tally.Seconds.
+	FetchSeconds tally.Histogram
 }
 
 // sharing is a table's share in the registry.

@@ -54,6 +54,21 @@ func (f *Feed) Take(max int) (keys [][]byte) {
 	return keys
 }
 
+// Len returns the number of keys that Take would return, and of entries that were dropped meanwhile.
+func (f *Feed) Len() (n int) {
+	for i := range f.table.shards {
+		s := &f.table.shards[i]
+		s.lock()
+		for _, m := range s.marks {
+			if m.feed == f {
+				n += len(m.queue) - m.first
+			}
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
+
 // signal has Ready receive a value, unless it has done so since the last Take.
 func (f *Feed) signal() {
 	if !f.queued.Swap(true) {

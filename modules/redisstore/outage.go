@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redisstore
+
+import (
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
+
+// quiet is the time for which no outage is logged after the last one.
+const quiet = 10 * time.Second
+
+// outage says what was logged of outages.
+type outage struct {
+	logged bool      // that Redis is unreachable
+	last   time.Time // when that was
+}
+
+// noteOutage notes that Redis is unreachable.
+func (s *share) noteOutage(err error) {
+	before, _ := s.status.set(unreachable, err)
+	if before != unreachable {
+		s.counts.outages.Add(1)
+	}
+	if s.outage.logged || time.Since(s.outage.last) < quiet && before == connected {
+		return
+	}
+	s.outage.logged, s.outage.last = true, time.Now()
+	s.log().Error("Redis is unreachable: the stick table goes on with what this node knows", zap.Error(err))
+}
+
+// noteReachable notes that Redis is reachable.
+func (s *share) noteReachable() {
+	before, lasted := s.status.set(connected, nil)
+	s.reachable.Store(true)
+	if before == connecting {
+		s.log().Info("sharing the stick table", zap.String("node", s.node))
+		return
+	}
+	if s.outage.logged {
+		s.outage.logged = false
+		s.log().Info("Redis is reachable again: sharing the stick table", zap.Duration("outage", lasted))
+	}
+}
+
+// log returns the logger of the configuration that runs: the share may outlive the one that has
+// begun it.
+func (s *share) log() *zap.Logger {
+	return caddy.Log().Named("passthrough.stick_stores.redis").With(zap.String("stick_table", s.name))
+}
