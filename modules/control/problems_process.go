@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 // nearLimit is the part of a limit from which it is a problem.
@@ -29,7 +30,22 @@ func processProblems(now time.Time) (all []Problem) {
 	all = append(all, overloadProblems(report)...)
 	all = append(all, limitProblems(Limits(), report.Stage == limits.Normal.String())...)
 	all = append(all, droppedLines(history.lastDrop(), now)...)
+	all = append(all, shareProblems()...)
 	return append(all, overrideProblems(Overrides())...)
+}
+
+// shareProblems returns the stick tables whose store is unreachable.
+func shareProblems() (all []Problem) {
+	for _, t := range Tables() {
+		if s, shared := t.Share(); shared && s.State == stick.Unreachable {
+			all = append(all, Problem{
+				Severity: Warning, Kind: "share",
+				What:   fmt.Sprintf("The stick table %s is not shared: %s is unreachable: %s.", t.Name, s.Store, printable.Text(s.Error)),
+				Advice: "Each node goes on with what it knows; clients may get other servers at other nodes. Look at the store, and at the network between.",
+			})
+		}
+	}
+	return all
 }
 
 // overloadProblems returns those of the overload's stage.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/printable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
@@ -22,11 +24,49 @@ type Table struct {
 	Expire  float64  `json:"expire,omitempty"`
 	NoPurge bool     `json:"nopurge,omitempty"`
 	Store   []string `json:"store"`
+	// Share is omitted if no other nodes share the table.
+	Share *Share `json:"share,omitempty"`
+}
+
+// Share is the state of what shares a stick table with other nodes.
+type Share struct {
+	// Store is the module, such as redis.
+	Store string `json:"store"`
+	// Node is the name of this node.
+	Node string `json:"node"`
+	// State is connecting, connected or unreachable.
+	State string `json:"state"`
+	// Since is when the state began.
+	Since time.Time `json:"since"`
+	// Error is why the store was unreachable the last time.
+	Error string `json:"error,omitempty"`
+	// Nodes is the number of other nodes.
+	Nodes int `json:"nodes"`
+	// Pending is the number of entries with changes that the others do not have yet.
+	Pending int `json:"pending"`
+	// Outages is the number of times that the store became unreachable.
+	Outages uint64 `json:"outages"`
+	// Fetches, Writes and Learned count entries that the store was asked for, that were written to it,
+	// and that came from other nodes, by the result.
+	Fetches map[string]uint64 `json:"fetches"`
+	Writes  map[string]uint64 `json:"writes"`
+	Learned map[string]uint64 `json:"learned"`
+}
+
+func newShare(t control.Table) *Share {
+	s, shared := t.Share()
+	if !shared {
+		return nil
+	}
+	return &Share{
+		Store: s.Store, Node: s.Node, State: s.State, Since: s.Since, Error: printable.Text(s.Error), Nodes: s.Nodes, Pending: s.Pending,
+		Outages: s.Outages, Fetches: s.Fetches, Writes: s.Writes, Learned: s.Learned,
+	}
 }
 
 func newTable(t control.Table) Table {
 	c := t.Config()
-	out := Table{Type: c.Type.String(), Size: c.Size, Used: t.Used(), Expire: c.Expire.Seconds(), NoPurge: c.NoPurge, Store: []string{}}
+	out := Table{Type: c.Type.String(), Size: c.Size, Used: t.Used(), Expire: c.Expire.Seconds(), NoPurge: c.NoPurge, Store: []string{}, Share: newShare(t)}
 	for _, s := range c.Store {
 		out.Store = append(out.Store, s.String())
 	}

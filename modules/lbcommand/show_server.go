@@ -55,10 +55,14 @@ func (c *commands) tables(cmd *cobra.Command, args []string) error {
 		return show(cmd.Context(), c, "tables/"+url.PathEscape(args[0]), c.printEntries)
 	}
 	return show(cmd.Context(), c, "tables", func(all map[string]lbadmin.Table) error {
-		t := texttable.Table{Columns: []texttable.Column{{Title: "TABLE"}, {Title: "TYPE"}, {Title: "USED", Right: true}, {Title: "SIZE", Right: true}, {Title: "EXPIRE", Right: true, Rank: 2}, {Title: "STORE", Rank: 1}}}
+		t := texttable.Table{Columns: []texttable.Column{{Title: "TABLE"}, {Title: "TYPE"}, {Title: "USED", Right: true}, {Title: "SIZE", Right: true}, {Title: "EXPIRE", Right: true, Rank: 2}, {Title: "STORE", Rank: 1}, {Title: "SHARED", Rank: 1}}}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			e := all[name]
-			t.Add(name, e.Type, e.Used, e.Size, fmt.Sprintf("%.0fs", e.Expire), strings.Join(e.Store, " "))
+			shared := "-"
+			if e.Share != nil {
+				shared = e.Share.Store + " " + e.Share.State
+			}
+			t.Add(name, e.Type, e.Used, e.Size, fmt.Sprintf("%.0fs", e.Expire), strings.Join(e.Store, " "), shared)
 		}
 		return t.Write(texttable.NewScreen(c.out))
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/syslog"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -21,6 +22,15 @@ var (
 
 	tableEntries = gauge("table_entries", "Entries of the stick table.", "table")
 	tableSize    = gauge("table_size", "Entries that the stick table can have.", "table")
+
+	shareState   = gauge("table_share_state", "1 for the state of what shares the stick table with other nodes, else 0.", "table", "store", "state")
+	shareNodes   = gauge("table_share_nodes", "Other nodes that share the stick table.", "table")
+	sharePending = gauge("table_share_pending", "Entries with changes that other nodes do not have yet.", "table")
+	shareOutages = counter("table_share_outages_total", "Times that the store of the stick table became unreachable.", "table")
+	shareFetches = counter("table_share_fetches_total", "Keys that the store was asked for because the stick table lacked them, by the result.", "table", "result")
+	shareWrites  = counter("table_share_writes_total", "Entries that were written to the store.", "table", "result")
+	shareLearned = counter("table_share_learned_total", "Entries of other nodes that arrived.", "table", "result")
+	shareSeconds = histogram("table_share_fetch_seconds", "Time that connections waited for the store of the stick table.", "table")
 
 	dnsLookups = counter("dns_lookups_total", "DNS lookups that have ended, each of one IP family of a name.", "resolver", "result")
 	dnsNames   = gauge("dns_names", "Names whose addresses are kept.", "resolver")
@@ -81,6 +91,7 @@ func sendTables(out output, _ *snapshot) {
 		if t := tables.Table(name); t != nil {
 			send(out, tableEntries, t.Len(), name)
 			send(out, tableSize, t.Config().Size, name)
+			sendShare(out, name, tables.Share(name))
 		}
 	}
 	for name, r := range resolvers {
@@ -91,6 +102,26 @@ func sendTables(out output, _ *snapshot) {
 		send(out, dnsNames, s.Names, name)
 		send(out, dnsRunning, s.Running, name)
 	}
+}
+
+// sendShare sends the numbers of what shares a stick table, which may be nil.
+func sendShare(out output, table string, share stick.Share) {
+	if share == nil {
+		return
+	}
+	s := share.Status()
+	for _, state := range stick.ShareStates {
+		sendIf(out, shareState, state == s.State, table, s.Store, state)
+	}
+	send(out, shareNodes, s.Nodes, table)
+	send(out, sharePending, s.Pending, table)
+	send(out, shareOutages, s.Outages, table)
+	for m, counts := range map[*metric]map[string]uint64{shareFetches: s.Fetches, shareWrites: s.Writes, shareLearned: s.Learned} {
+		for result, n := range counts {
+			send(out, m, n, table, result)
+		}
+	}
+	sendHistogram(out, shareSeconds, &tally.Seconds, &s.FetchSeconds, table)
 }
 
 // otherNames is the label of the names that are counted together.

@@ -60,7 +60,11 @@ func showTable(r *request) error {
 
 func (r *request) printTable(t control.Table) {
 	c := t.Config()
-	r.printf("# table: %s, type: %s, size:%d, used:%d\n", t.Name, c.Type, c.Size, t.Used())
+	r.printf("# table: %s, type: %s, size:%d, used:%d", t.Name, c.Type, c.Size, t.Used())
+	if s, shared := t.Share(); shared {
+		r.printf(", store:%s, state:%s, nodes:%d", s.Store, s.State, s.Nodes)
+	}
+	r.print("\n")
 }
 
 // tableAndFilter returns the table of the first argument, and the filter of the others.

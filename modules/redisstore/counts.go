@@ -69,13 +69,6 @@ func (c *counts) addTo(s *stick.ShareStatus) {
 	s.FetchSeconds = c.seconds
 }
 
-// States of a share.
-const (
-	connecting  = "connecting"
-	connected   = "connected"
-	unreachable = "unreachable"
-)
-
 // status is the state of a share.
 type status struct {
 	mu    sync.Mutex

@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 // quiet is the time for which no outage is logged after the last one.
@@ -20,11 +22,11 @@ type outage struct {
 
 // noteOutage notes that Redis is unreachable.
 func (s *share) noteOutage(err error) {
-	before, _ := s.status.set(unreachable, err)
-	if before != unreachable {
+	before, _ := s.status.set(stick.Unreachable, err)
+	if before != stick.Unreachable {
 		s.counts.outages.Add(1)
 	}
-	if s.outage.logged || time.Since(s.outage.last) < quiet && before == connected {
+	if s.outage.logged || time.Since(s.outage.last) < quiet && before == stick.Connected {
 		return
 	}
 	s.outage.logged, s.outage.last = true, time.Now()
@@ -33,9 +35,9 @@ func (s *share) noteOutage(err error) {
 
 // noteReachable notes that Redis is reachable.
 func (s *share) noteReachable() {
-	before, lasted := s.status.set(connected, nil)
+	before, lasted := s.status.set(stick.Connected, nil)
 	s.reachable.Store(true)
-	if before == connecting {
+	if before == stick.Connecting {
 		s.log().Info("sharing the stick table", zap.String("node", s.node))
 		return
 	}

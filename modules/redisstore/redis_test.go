@@ -129,7 +129,7 @@ func join(t *testing.T, r *Redis, c tables.Config) *member {
 
 func (m *member) awaitConnected() {
 	m.t.Helper()
-	until(m.t, "the node is connected", func() bool { return m.share.Status().State == connected })
+	until(m.t, "the node is connected", func() bool { return m.share.Status().State == stick.Connected })
 }
 
 // store stores the server of a key.
@@ -313,7 +313,7 @@ func TestOutage(t *testing.T) {
 	until(t, "both have it", func() bool { return b.server("before") == "s1" })
 	s.kill()
 	for _, m := range []*member{a, b} {
-		until(t, "the node sees it", func() bool { return m.share.Status().State == unreachable })
+		until(t, "the node sees it", func() bool { return m.share.Status().State == stick.Unreachable })
 		if m.share.Fetches([]byte("none")) {
 			t.Error("a connection would wait for a Redis that is gone")
 		}
@@ -332,7 +332,7 @@ func TestOutage(t *testing.T) {
 	s.start()
 	for _, m := range []*member{a, b} {
 		until(t, "the nodes agree", func() bool { return m.table.Len() == 2*n+1 && m.value("before", tables.GPC0) == 1 })
-		if got := m.share.Status(); got.State != connected || got.Outages != 1 {
+		if got := m.share.Status(); got.State != stick.Connected || got.Outages != 1 {
 			t.Errorf("%+v", got)
 		}
 	}

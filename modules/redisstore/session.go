@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 const (
@@ -43,7 +45,7 @@ func (s *share) end() {
 	s.feed.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
-	if s.status.get().State == connected {
+	if s.status.get().State == stick.Connected {
 		s.client.Publish(ctx, s.keys.channel(), appendHead(nil, farewell, s.run, s.node))
 		s.client.Del(ctx, s.keys.node(s.run))
 	}

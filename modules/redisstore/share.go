@@ -66,7 +66,7 @@ func newShare(s settings, name string, t *tables.Table) *share {
 		sh.synced = tables.New(states)
 	}
 	sh.ctx, sh.cancel = context.WithCancel(context.Background())
-	sh.status.set(connecting, nil)
+	sh.status.set(stick.Connecting, nil)
 	go sh.work()
 	return sh
 }

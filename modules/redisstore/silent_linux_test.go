@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 // A Redis that is stopped, but whose connections are open, delays few lookups.
@@ -26,7 +28,7 @@ func TestSilentRedis(t *testing.T) {
 	if asked != maxFailures {
 		t.Errorf("%d lookups before the breaker opened, want %d", asked, maxFailures)
 	}
-	until(t, "the node sees it", func() bool { return m.share.Status().State == unreachable })
+	until(t, "the node sees it", func() bool { return m.share.Status().State == stick.Unreachable })
 	m.share.Close()
 	_ = s.cmd.Process.Signal(syscall.SIGCONT)
 }

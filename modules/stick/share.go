@@ -41,11 +41,21 @@ type Share interface {
 	Close()
 }
 
+// States of a [Share].
+const (
+	Connecting  = "connecting" // for the first time
+	Connected   = "connected"
+	Unreachable = "unreachable"
+)
+
+// ShareStates are all states.
+var ShareStates = []string{Connecting, Connected, Unreachable}
+
 // ShareStatus is the state of a [Share].
 type ShareStatus struct {
 	// Store is the name of the module, such as redis, and Node that of this process in it.
 	Store, Node string
-	// State is connected, connecting or unreachable.
+	// State is one of ShareStates.
 	State string
 	// Since is when the state began.
 	Since time.Time
