@@ -33,8 +33,8 @@ Exit codes:
   1  failed: the admin endpoint cannot be reached, or reported an internal error
   2  wrong arguments: an unknown command, name or value, or the state does not
      allow the change
-  3  not so: a backend is down (status), or the state that --wait or wait waits for
-     was not reached in time`,
+  3  not so: a backend is down or the process is stopping (status), or the state that
+     --wait or wait waits for was not reached in time`,
 		CobraFunc: func(cmd *cobra.Command) {
 			newCommand(cmd, os.Stdout, os.Stderr)
 		},

@@ -22,7 +22,7 @@ func (c *commands) showCommands() []*cobra.Command {
 	servers := c.command("servers [BACKEND[/SERVER]]", "Lists servers, or shows one", 0, 1, c.servers)
 	servers.ValidArgsFunction = c.completeServers
 	return []*cobra.Command{
-		c.command("status", "Sums up the state of the load balancer", 0, 0, c.status),
+		c.statusCommand(),
 		c.command("frontends", "Lists the frontends", 0, 0, c.frontends),
 		c.command("backends", "Lists the backends", 0, 0, c.backends),
 		servers,
@@ -39,10 +39,32 @@ func (c *commands) showCommands() []*cobra.Command {
 	}
 }
 
-func (c *commands) status(cmd *cobra.Command, _ []string) error {
-	down := false
+// statusCommand returns the command status.
+func (c *commands) statusCommand() *cobra.Command {
+	quiet := false
+	cmd := c.command("status", "Sums up the state of the load balancer", 0, 0, func(cmd *cobra.Command, _ []string) error {
+		if quiet {
+			return c.health(cmd)
+		}
+		return c.status(cmd)
+	})
+	cmd.Flags().BoolVar(&quiet, "exit-code", false, "Print nothing: the exit code says whether it serves, for keepalived and the like")
+	return cmd
+}
+
+// health returns the exit code of status alone.
+func (c *commands) health(cmd *cobra.Command) error {
+	o, err := get[lbadmin.Overview](cmd.Context(), &c.endpoint, "overview")
+	if err == nil && (o.Backends.Down > 0 || o.Process.Stopping) {
+		err = &exit{exitNotYet, ""}
+	}
+	return err
+}
+
+func (c *commands) status(cmd *cobra.Command) error {
+	down, stopping := false, false
 	err := show(cmd.Context(), c, "overview", func(o lbadmin.Overview) error {
-		down = o.Backends.Down > 0
+		down, stopping = o.Backends.Down > 0, o.Process.Stopping
 		s, p := texttable.NewScreen(c.out), o.Process
 		state := s.Paint("running", texttable.Green)
 		if p.Stopping {
@@ -66,7 +88,7 @@ func (c *commands) status(cmd *cobra.Command, _ []string) error {
 		}
 		return c.problems(cmd, s)
 	})
-	if err == nil && down {
+	if err == nil && (down || stopping) {
 		return &exit{exitNotYet, ""}
 	}
 	return err
