@@ -99,8 +99,8 @@ func (c Config) Equal(other Config) bool {
 		c.NoPurge == other.NoPurge && slices.Equal(c.Store, other.Store)
 }
 
-// keyLength returns the most bytes of a key.
-func (c Config) keyLength() int {
+// KeyLength returns the most bytes of a key.
+func (c Config) KeyLength() int {
 	switch c.Type {
 	case IPv6:
 		return 16

@@ -5,12 +5,16 @@ package tables
 import "sync"
 
 // dictionary numbers the names of servers, so that entries have room for them. A name keeps its
-// number. The zero value has no names; 0 is the number of "".
+// number. The zero value has no names; 0 is the number of "", and of names beyond maxNames, which
+// come from other nodes that are broken or hostile.
 type dictionary struct {
 	mu      sync.RWMutex
 	names   []string // of the numbers from 1
 	numbers map[string]uint32
 }
+
+// maxNames is the largest number of names.
+const maxNames = 1 << 16
 
 func (d *dictionary) name(number uint32) string {
 	if number == 0 {
@@ -35,6 +39,9 @@ func (d *dictionary) number(name string) uint32 {
 	defer d.mu.Unlock()
 	if n := d.numbers[name]; n > 0 {
 		return n
+	}
+	if len(d.names) == maxNames {
+		return 0
 	}
 	if d.numbers == nil {
 		d.numbers = make(map[string]uint32)

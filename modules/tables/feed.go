@@ -14,7 +14,7 @@ import (
 type Feed struct {
 	table  *Table
 	ready  chan struct{}
-	queued atomic.Bool // ready has or had a value since the last Take
+	queued atomic.Bool // a value was sent to ready since the last Take
 
 	taking sync.Mutex
 	next   int // the shard that Take begins with
@@ -22,8 +22,12 @@ type Feed struct {
 
 // Watch returns a feed of the entries that are changed or touched from now on by Update, Touch,
 // Track or a Ref. Close must be called when it is no longer used.
-func (t *Table) Watch() *Feed {
-	f := &Feed{table: t, ready: make(chan struct{}, 1)}
+func (t *Table) Watch() *Feed { return t.WatchBy(make(chan struct{}, 1)) }
+
+// WatchBy returns a feed whose Ready is the given channel, of size 1, which feeds of several tables
+// may have in common.
+func (t *Table) WatchBy(ready chan struct{}) *Feed {
+	f := &Feed{table: t, ready: ready}
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.lock()
@@ -69,7 +73,26 @@ func (f *Feed) Len() (n int) {
 	return n
 }
 
-// signal has Ready receive a value, unless it has done so since the last Take.
+// Return puts keys into the feed again, whose entries could not be dealt with.
+func (f *Feed) Return(keys [][]byte) {
+	for _, b := range keys {
+		k, ok := f.table.key(b)
+		if !ok {
+			continue
+		}
+		s := f.table.shardOf(k)
+		s.lock()
+		slot := s.find(k)
+		for _, m := range s.marks {
+			if slot != none && m.feed == f {
+				m.add(slot)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// signal sends a value to Ready, unless one was sent since the last Take.
 func (f *Feed) signal() {
 	if !f.queued.Swap(true) {
 		select {
@@ -113,7 +136,7 @@ func (m *marks) add(slot uint32) {
 		return
 	}
 	m.marked[word] |= bit
-	if m.first > 0 && len(m.queue) == cap(m.queue) {
+	if m.first > len(m.queue)/2 && len(m.queue) == cap(m.queue) {
 		m.queue = m.queue[:copy(m.queue, m.queue[m.first:])]
 		m.first = 0
 	}

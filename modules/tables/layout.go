@@ -36,7 +36,7 @@ type field struct {
 
 func newLayout(c Config) *layout {
 	c.Store = slices.Clone(c.Store)
-	l := &layout{config: c, keyLength: c.keyLength(), expire: uint32(c.Expire.Milliseconds())}
+	l := &layout{config: c, keyLength: c.KeyLength(), expire: uint32(c.Expire.Milliseconds())}
 	l.size = l.dataStart()
 	for _, s := range c.Store {
 		f := field{at: l.size, kind: dataTypes[s.Data].kind, count: 1, period: uint32(s.Period.Milliseconds())}

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Learn changes an entry as Update does, but feeds do not yield its key: what comes from another
-// node must not go back.
+// Learn changes an entry as Update does, but feeds do not yield its key: the change comes from
+// another node and must not go back.
 func (t *Table) Learn(b []byte, f func(Row)) bool { return t.LearnFor(b, math.MaxInt64, f) }
 
-// LearnFor is Learn for an entry that expires after some time, unless that is longer than the time
-// after which the table's entries expire.
+// LearnFor changes an entry as Learn does, but it expires after some time, unless that is longer
+// than the time after which the table's entries expire.
 func (t *Table) LearnFor(b []byte, left time.Duration, f func(Row)) bool {
 	k, ok := t.key(b)
 	if !ok {

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Group is a peers section at run time. It is safe for concurrent use.
+type Group struct {
+	notify    func(Event)
+	accepting atomic.Int64 // connections that have not said who they are
+
+	configuring sync.Mutex
+
+	mu      sync.Mutex
+	name    string // of this process
+	remotes []*remote
+	resync
+}
+
+// What happens to a peer.
+const (
+	Up      = "up"      // a connection is established
+	Down    = "down"    // a connection has ended
+	Refused = "refused" // no connection could be established
+)
+
+// Event is something that happened to a peer.
+type Event struct {
+	Peer, What string
+	Err        error
+}
+
+// New returns a group without peers, and calls notify for each event. Close must be called when it
+// is no longer used.
+func New(notify func(Event)) *Group { return &Group{notify: notify} }
+
+func (g *Group) note(peer, what string, err error) { g.notify(Event{peer, what, err}) }
+
+// local returns the name of this process.
+func (g *Group) local() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.name
+}
+
+// Configure changes the section. Peers that stay as they are, with all tables, keep their
+// connection; what the others have not got yet is sent over their next one.
+func (g *Group) Configure(c Config) {
+	g.configuring.Lock()
+	defer g.configuring.Unlock()
+	g.mu.Lock()
+	before, renamed := g.remotes, g.name != c.Local
+	g.mu.Unlock()
+
+	var after []*remote
+	fresh := false // there are tables that no peer had
+	for _, p := range c.Peers {
+		old := find(before, p.Name)
+		if old != nil && !renamed && old.isSame(p, c.Tables) {
+			after = append(after, old)
+			continue
+		}
+		if old != nil {
+			old.stop()
+		}
+		next, isFresh := g.newRemote(p, c.Tables, old)
+		fresh = fresh || isFresh
+		after = append(after, next)
+	}
+	for _, old := range before {
+		if !slices.Contains(after, old) {
+			old.stop()
+			old.closeFeeds()
+		}
+	}
+	g.mu.Lock()
+	g.name, g.remotes = c.Local, after
+	if fresh {
+		g.beginResync()
+	}
+	g.mu.Unlock()
+	for _, p := range after {
+		p.start()
+	}
+}
+
+func find(all []*remote, name string) *remote {
+	for _, p := range all {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Accept serves a connection until it ends.
+func (g *Group) Accept(conn net.Conn) {
+	if g.accepting.Add(1) > maxAccepted {
+		g.accepting.Add(-1)
+		_ = conn.Close()
+		return
+	}
+	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
+	r := bufio.NewReaderSize(conn, maxMessage)
+	h, err := receive(r, g.local())
+	g.accepting.Add(-1)
+	var p *remote
+	if err == nil {
+		g.mu.Lock()
+		p = find(g.remotes, h.from)
+		g.mu.Unlock()
+		if p == nil {
+			err = StatusError(statusRemoteName)
+		}
+	}
+	if err != nil {
+		if status := StatusError(0); errors.As(err, &status) {
+			_, _ = fmt.Fprintf(conn, "%d\n", int(status))
+			g.note(conn.RemoteAddr().String(), Refused, err)
+		}
+		_ = conn.Close()
+		return
+	}
+	p.accept(conn, r, h)
+}
+
+// Close ends all connections.
+func (g *Group) Close() {
+	g.Configure(Config{})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.endResync("")
+}
+
+// newRemote returns a peer that is not started. It takes over the tables that it had.
+func (g *Group) newRemote(p Peer, all []Table, old *remote) (next *remote, fresh bool) {
+	next = &remote{Peer: p, group: g, ready: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
+	if old != nil {
+		next.ready = old.ready
+	}
+	for _, t := range all {
+		var s *shared
+		if old != nil {
+			s = old.take(t)
+		}
+		if s == nil {
+			s = &shared{Table: t, feed: t.Table.WatchBy(next.ready)}
+			fresh = true
+		}
+		next.shared = append(next.shared, s)
+	}
+	if old != nil {
+		old.closeFeeds()
+	}
+	return next, fresh
+}
+
+// isSame reports whether a peer and its tables stay as they are.
+func (p *remote) isSame(c Peer, all []Table) bool {
+	return p.Address == c.Address && slices.EqualFunc(p.shared, all, func(s *shared, t Table) bool { return s.Table == t })
+}
+
+// take takes a table from a peer that is stopped, or returns nil.
+func (p *remote) take(t Table) *shared {
+	i := slices.IndexFunc(p.shared, func(s *shared) bool { return s.Table == t })
+	if i < 0 {
+		return nil
+	}
+	s := p.shared[i]
+	p.shared = slices.Delete(p.shared, i, i+1)
+	return s
+}
+
+func (p *remote) closeFeeds() {
+	for _, s := range p.shared {
+		s.feed.Close()
+	}
+}
+
+// start has the peer connect. It is idempotent.
+func (p *remote) start() {
+	if p.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.all.Go(func() { p.connect(ctx) })
+}
