@@ -17,7 +17,7 @@ import (
 // Group is a peers section at run time. It is safe for concurrent use.
 type Group struct {
 	notify    func(Event)
-	accepting atomic.Int64 // connections that have not said who they are
+	accepting atomic.Int64 // connections that have not introduced themselves
 
 	configuring sync.Mutex
 
@@ -53,8 +53,8 @@ func (g *Group) local() string {
 	return g.name
 }
 
-// Configure changes the section. Peers that stay as they are, with all tables, keep their
-// connection; what the others have not got yet is sent over their next one.
+// Configure changes the section. Peers that do not change, with all tables, keep their
+// connection; the others get later changes over their next one.
 func (g *Group) Configure(c Config) {
 	g.configuring.Lock()
 	defer g.configuring.Unlock()
@@ -170,7 +170,7 @@ func (p *remote) isSame(c Peer, all []Table) bool {
 	return p.Address == c.Address && slices.EqualFunc(p.shared, all, func(s *shared, t Table) bool { return s.Table == t })
 }
 
-// take takes a table from a peer that is stopped, or returns nil.
+// take returns a table of a peer that is stopped, and removes it, or returns nil.
 func (p *remote) take(t Table) *shared {
 	i := slices.IndexFunc(p.shared, func(s *shared) bool { return s.Table == t })
 	if i < 0 {
@@ -187,7 +187,7 @@ func (p *remote) closeFeeds() {
 	}
 }
 
-// start has the peer connect. It is idempotent.
+// start begins to connect to the peer. It is idempotent.
 func (p *remote) start() {
 	if p.cancel != nil {
 		return

@@ -29,7 +29,7 @@ func (e StatusError) Error() string {
 	return fmt.Sprintf("status %d", int(e))
 }
 
-// hello is how a peer that connects introduces itself.
+// hello is the introduction of a peer that connects.
 type hello struct {
 	version    int    // after "2."
 	to, from   string // the names of the peers
@@ -55,7 +55,7 @@ func greet(conn net.Conn, r *bufio.Reader, h hello) error {
 	return nil
 }
 
-// receive reads how a peer introduces itself. The error is a StatusError to answer with, or one of
+// receive reads the introduction of a peer. The error is a StatusError to answer with, or one of
 // the connection.
 func receive(r *bufio.Reader, local string) (h hello, err error) {
 	line, err := readLine(r)

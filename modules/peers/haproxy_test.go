@@ -131,7 +131,8 @@ var typed = map[string]struct {
 	"ipv6s":    {"ipv6", tables.Config{Type: tables.IPv6}, []byte{10, 0, 0, 1}, "::ffff:10.0.0.1", "\x20\x01" + strings.Repeat("\x00", 13) + "\x05", "2001::5"},
 	"strings":  {"string len 20", tables.Config{Type: tables.String, Length: 20}, []byte("word"), "word", "other", "other"},
 	"words":    {"string", tables.Config{Type: tables.String}, []byte("word"), "word", "other", "other"},
-	"binaries": {"binary len 8", tables.Config{Type: tables.Binary, Length: 8}, []byte{1, 2, 3}, "0102030000000000", "", ""}, // HAProxy's commands cannot set one
+	// HAProxy's commands cannot set one with a binary key.
+	"binaries": {"binary len 8", tables.Config{Type: tables.Binary, Length: 8}, []byte{1, 2, 3}, "0102030000000000", "", ""},
 }
 
 // Entries of all types, with all values that there are, go to HAProxy and come from it.
@@ -282,7 +283,7 @@ func TestHAProxyExpiry(t *testing.T) {
 	h.start(t)
 	h.ask(t, "set table p/t key 1 data.conn_cnt 1")
 	until(t, "HAProxy has it acknowledged", func() bool {
-		return n.table.Len() == 1 && strings.Contains(h.ask(t, "show peers"), "last_acked=0 last_pushed=1 ")
+		return n.table.Len() == 1 && strings.Contains(h.ask(t, "show peers"), " teaching_origin=0 update=1\n")
 	})
 	section.Tables[0].Table = tables.New(c)
 	n.Configure(section)

@@ -11,7 +11,7 @@ type sentNames struct {
 	next    int
 }
 
-// append appends a name to an update; "" is none.
+// append appends a name to an update; "" means that there is no server.
 func (s *sentNames) append(b []byte, name string) []byte {
 	if name == "" {
 		return appendNumber(b, 0)

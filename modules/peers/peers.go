@@ -4,9 +4,9 @@
 // protocol, version 2.1 or 2.0. A Group is a peers section: the tables that it shares, and the
 // peers that it connects to and that connect to it. Each change of an entry goes to all peers, and
 // replaces what they have, so of two nodes that change one entry at the same time the later one
-// wins. A process that starts asks a peer for all entries. What comes from a peer is bounded: the
-// size of a message, the number of connections, of tables and of the names of servers. A peer that
-// reads slowly delays only itself: what it has not read is a mark for each entry that changed.
+// wins. A process that starts asks a peer for all entries. A peer can neither take memory nor
+// delay others: the sizes of messages and the numbers of connections, of tables and of servers'
+// names are bounded, and for a peer that reads slowly a mark is kept for each entry that changed.
 package peers
 
 import (
@@ -57,7 +57,7 @@ const (
 	maxLine        = 512    // bytes of a line of the handshake
 	dictionarySize = 128    // names of servers in each direction, as in HAProxy
 	maxUnacked     = 10_000 // updates of a table that the peer has not acknowledged
-	maxAccepted    = 64     // connections that have not said who they are
+	maxAccepted    = 64     // connections that have not introduced themselves
 )
 
 // Classes of messages.

@@ -4,8 +4,9 @@ package peers
 
 import "time"
 
-// resync is what a process knows of learning all entries from a peer: when it starts, and when it
-// gets a new table. It asks one peer at a time, those that are not up to date themselves last.
+// resync is the state of learning all entries from a peer. A process does so when it starts, and
+// when it gets a new table. It asks one peer at a time, but none that is not up to date
+// itself.
 type resync struct {
 	wanted  bool // all entries are to be learned
 	teacher *session

@@ -13,7 +13,7 @@ import (
 )
 
 // session is a connection with a peer after the handshake. Its reader learns what the peer sends,
-// and leaves what there is to answer to the writer.
+// and leaves answers to the writer.
 type session struct {
 	peer       *remote
 	conn       net.Conn
@@ -46,7 +46,7 @@ type session struct {
 	isNext   bool          // an update has followed it
 }
 
-// todo is what the reader leaves to the writer.
+// todo is the work that the reader leaves to the writer.
 type todo struct {
 	request  bool // ask for all entries
 	teach    bool // send all entries
@@ -104,7 +104,7 @@ func (s *session) leave(change func(*todo)) {
 	s.poke()
 }
 
-// take returns what there is to do.
+// take returns the work, and removes it.
 func (s *session) take() todo {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
 
-// shared is a table as one peer gets it. It outlives connections: what changes while there is none
-// is sent over the next one. Only the writer of the current connection uses what is not atomic.
+// shared is a table as one peer gets it. It outlives connections: changes between two of them are
+// sent over the second one. Fields that are not atomic belong to the writer of the current
+// connection.
 type shared struct {
 	Table
 	feed    *tables.Feed
@@ -38,7 +39,7 @@ func (s *shared) acknowledge(id uint32) {
 	}
 }
 
-// giveBack has the feed yield what the peer has not acknowledged when a connection ended.
+// giveBack returns updates to the feed that the peer has not acknowledged when a connection ended.
 func (s *shared) giveBack() {
 	keys := make([][]byte, 0, len(s.unacked))
 	for _, u := range s.unacked {

@@ -44,7 +44,7 @@ func (s *session) write() error {
 	}
 }
 
-// flush writes what was appended.
+// flush writes the messages.
 func (s *session) flush() error {
 	if len(s.out) == 0 {
 		return nil
@@ -58,7 +58,7 @@ func (s *session) flush() error {
 // control appends a control message.
 func (s *session) control(kind byte) { s.out = append(s.out, classControl, kind) }
 
-// send appends what there is to send, and reports whether there is more.
+// send appends messages, and reports whether there is more.
 func (s *session) send() (more bool, err error) {
 	t := s.take()
 	for of, id := range t.acked {
