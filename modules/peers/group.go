@@ -20,6 +20,8 @@ type Group struct {
 	accepting atomic.Int64 // connections that have not introduced themselves
 
 	configuring sync.Mutex
+	configured  chan struct{} // closed once Configure was called
+	once        sync.Once
 
 	mu      sync.Mutex
 	name    string // of this process
@@ -42,7 +44,7 @@ type Event struct {
 
 // New returns a group without peers, and calls notify for each event. Close must be called when it
 // is no longer used.
-func New(notify func(Event)) *Group { return &Group{notify: notify} }
+func New(notify func(Event)) *Group { return &Group{notify: notify, configured: make(chan struct{})} }
 
 func (g *Group) note(peer, what string, err error) { g.notify(Event{peer, what, err}) }
 
@@ -92,6 +94,7 @@ func (g *Group) Configure(c Config) {
 	for _, p := range after {
 		p.start()
 	}
+	g.once.Do(func() { close(g.configured) })
 }
 
 func find(all []*remote, name string) *remote {
@@ -109,6 +112,10 @@ func (g *Group) Accept(conn net.Conn) {
 		g.accepting.Add(-1)
 		_ = conn.Close()
 		return
+	}
+	select {
+	case <-g.configured: // a peer that is refused may not come again
+	case <-time.After(handshakeTimeout):
 	}
 	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
 	r := bufio.NewReaderSize(conn, maxMessage)
@@ -177,7 +184,9 @@ func (p *remote) take(t Table) *shared {
 		return nil
 	}
 	s := p.shared[i]
-	p.shared = slices.Delete(p.shared, i, i+1)
+	p.mu.Lock()
+	p.shared = slices.Concat(p.shared[:i], p.shared[i+1:])
+	p.mu.Unlock()
 	return s
 }
 

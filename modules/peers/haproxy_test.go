@@ -126,11 +126,11 @@ var typed = map[string]struct {
 	shown           string
 	theirs, written string
 }{
-	"ints":     {"integer", tables.Config{Type: tables.Integer}, key(300), "300", "\x00\x00\x00\x07", "7"},
-	"ips":      {"ip", tables.Config{Type: tables.IP}, []byte{10, 0, 0, 1}, "10.0.0.1", "\x0a\x00\x00\x02", "10.0.0.2"},
-	"ipv6s":    {"ipv6", tables.Config{Type: tables.IPv6}, []byte{10, 0, 0, 1}, "::ffff:10.0.0.1", "\x20\x01" + strings.Repeat("\x00", 13) + "\x05", "2001::5"},
-	"strings":  {"string len 20", tables.Config{Type: tables.String, Length: 20}, []byte("word"), "word", "other", "other"},
-	"words":    {"string", tables.Config{Type: tables.String}, []byte("word"), "word", "other", "other"},
+	"ints":    {"integer", tables.Config{Type: tables.Integer}, key(300), "300", "\x00\x00\x00\x07", "7"},
+	"ips":     {"ip", tables.Config{Type: tables.IP}, []byte{10, 0, 0, 1}, "10.0.0.1", "\x0a\x00\x00\x02", "10.0.0.2"},
+	"ipv6s":   {"ipv6", tables.Config{Type: tables.IPv6}, []byte{10, 0, 0, 1}, "::ffff:10.0.0.1", "\x20\x01" + strings.Repeat("\x00", 13) + "\x05", "2001::5"},
+	"strings": {"string len 20", tables.Config{Type: tables.String, Length: 20}, []byte("word"), "word", "other", "other"},
+	"words":   {"string", tables.Config{Type: tables.String}, []byte("word"), "word", "other", "other"},
 	// HAProxy's commands cannot set one with a binary key.
 	"binaries": {"binary len 8", tables.Config{Type: tables.Binary, Length: 8}, []byte{1, 2, 3}, "0102030000000000", "", ""},
 }
