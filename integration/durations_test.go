@@ -38,7 +38,7 @@ var ownModules = map[string]string{
 
 // everything is a configuration with everything that can hold a duration.
 const everything = `{"apps": {
-	"passthrough": {"sockets": [{"address": "127.0.0.1:8445"}], "frontends": {"own": {
+	"passthrough": {"resolvers": {"web": {"nameservers": [{"address": "127.0.0.1"}]}}, "sockets": [{"address": "127.0.0.1:8445"}], "frontends": {"own": {
 		"bind": [{"address": "127.0.0.1:8444"}],
 		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
 		"check": {}, "agent": {"port": 1}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1

@@ -132,6 +132,7 @@ func (b *Backend) prepareAdded() {
 // prepare validates a server that is to be added, and provisions a copy of it.
 func (b *Backend) prepare(spec *Server) (a *addedServer, err error) {
 	s := *spec
+	s.inherit(&b.NameOptions)
 	if DependsOnClient(s.Address) {
 		return nil, fmt.Errorf("address %q: expected one that does not depend on the client", s.Address)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolvers"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
@@ -49,6 +50,10 @@ type App struct {
 	// StickTables are the tables that rules and stickiness refer to, by name. Their entries outlive
 	// reloads.
 	StickTables map[string]*stick.Table `json:"stick_tables,omitempty"`
+
+	// Resolvers are DNS servers for the host names of servers, by the name that servers refer to. Their
+	// addresses outlive reloads.
+	Resolvers map[string]*resolvers.Resolvers `json:"resolvers,omitempty"`
 
 	// StickCounters is the number of counters by which a connection can track entries of stick tables,
 	// at most 100. Default: 3. It is HAProxy's tune.stick-counters.
@@ -145,6 +150,9 @@ func (a *App) provision(ctx caddy.Context) error {
 	if err := a.provisionStickTables(); err != nil {
 		return err
 	}
+	if err := a.provisionResolvers(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
 		if a.Backends[name] == nil {
 			return fmt.Errorf("backend %q: expected an object with servers", name)
@@ -155,6 +163,9 @@ func (a *App) provision(ctx caddy.Context) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
 		if err := a.validateTracks(a.Backends[name]); err != nil {
+			return err
+		}
+		if err := a.validateResolvers(a.Backends[name]); err != nil {
 			return err
 		}
 		if err := a.bindStick(a.Backends[name]); err != nil {
@@ -194,6 +205,7 @@ func (a *App) Stop() error {
 	a.closeSockets()
 	for _, b := range a.Backends {
 		b.stopPreconnect()
+		b.stopFollowing()
 	}
 	return nil
 }
@@ -221,6 +233,9 @@ func (a *App) Cleanup() error {
 	}
 	for _, t := range a.StickTables {
 		t.Close()
+	}
+	for _, r := range a.Resolvers {
+		r.Close()
 	}
 	return a.lines.Close()
 }
@@ -250,6 +265,9 @@ func (a *App) AddBackend(ctx caddy.Context, name string, b *Backend) error {
 		return err
 	}
 	a.aliasServers(b)
+	if err := a.validateResolvers(b); err != nil {
+		return err
+	}
 	return a.validateTracks(b)
 }
 

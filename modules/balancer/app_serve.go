@@ -69,6 +69,9 @@ func (a *App) serve() {
 	for _, t := range a.StickTables {
 		t.Activate()
 	}
+	for _, r := range a.Resolvers {
+		r.Serve()
+	}
 	a.ProcessLimits.apply(a.ctx.Logger())
 	a.watchProcess()
 	if a.metrics != nil {
@@ -76,6 +79,7 @@ func (a *App) serve() {
 	}
 	for name, b := range a.Backends {
 		b.pool.Activate()
+		b.followNames(a)
 		b.startPreconnect(before.backend(name))
 		if b.Site != "" && !inprocess.Listening(b.Site) {
 			a.ctx.Logger().Error("no HTTP server listens on the backend's site: refusing its connections", zap.String("backend", name), zap.String("listen", inprocess.Network+"/"+b.Site))

@@ -128,6 +128,9 @@ type Backend struct {
 	// that AllowLocalAddresses allows.
 	AllowDestinations []string `json:"allow_destinations,omitempty"`
 
+	// NameOptions are those of servers without their own.
+	NameOptions
+
 	// SocketOptions are those of servers without their own.
 	SocketOptions
 
@@ -141,17 +144,18 @@ type Backend struct {
 	// adapter writes it; only error messages use it.
 	Origin options.Origin `json:"origin,omitempty"`
 
-	name    string
-	policy  string // its module name
-	pool    *pool.Pool
-	sockets map[string]*relay.SocketOptions // by the server's name; nil: none
-	headers map[string]*ProxyHeader         // by the server's name; nil: no server gets one
-	inline  inline
-	ready   *readyServers     // nil: no connections are made before there are clients
-	sticky  *stickyServers    // nil without Stick
-	extra   *addedServers     // nil before it is provisioned
-	allowed []netip.Prefix    // of AllowDestinations
-	written *options.Recorder // while a Caddyfile is parsed
+	name      string
+	policy    string // its module name
+	pool      *pool.Pool
+	sockets   map[string]*relay.SocketOptions // by the server's name; nil: none
+	headers   map[string]*ProxyHeader         // by the server's name; nil: no server gets one
+	inline    inline
+	ready     *readyServers     // nil: no connections are made before there are clients
+	sticky    *stickyServers    // nil without Stick
+	following *following        // nil before it is provisioned
+	extra     *addedServers     // nil before it is provisioned
+	allowed   []netip.Prefix    // of AllowDestinations
+	written   *options.Recorder // while a Caddyfile is parsed
 }
 
 // Provision sets up the backend under its name.
@@ -185,6 +189,6 @@ func (b *Backend) Close() {
 func (b *Backend) Empty() bool {
 	configured := *b
 	configured.name, configured.pool, configured.headers = "", nil, nil
-	configured.Origin, configured.written, configured.ready, configured.extra = "", nil, nil, nil
+	configured.Origin, configured.written, configured.ready, configured.extra, configured.following = "", nil, nil, nil, nil
 	return reflect.ValueOf(configured).IsZero()
 }

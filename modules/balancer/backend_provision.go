@@ -20,7 +20,7 @@ import (
 const policies = "passthrough.policies"
 
 func (b *Backend) provision(ctx caddy.Context, name string) error {
-	b.name = name
+	b.name, b.following = name, new(following)
 	b.fillAddresses()
 	if err := b.validate(); err != nil {
 		return err
@@ -166,4 +166,7 @@ func (b *Backend) setDefaults() {
 	}
 	b.RetryBudget.setDefaults()
 	b.Timeouts.setDefaults()
+	for _, s := range b.Servers {
+		s.inherit(&b.NameOptions)
+	}
 }

@@ -24,6 +24,7 @@ func (b *Backend) validate() error {
 		wrapAbout("passive", b.Passive.validate()),
 		wrapAbout("check", b.Check.validate()),
 		wrapAbout("agent", b.Agent.validate()),
+		b.NameOptions.validate(),
 		b.SocketOptions.validate(),
 		b.ProxyHeader.validate(),
 		b.Timeouts.validate(),

@@ -38,6 +38,9 @@ func init() {
 //			nopurge
 //			store   <value>[,<value>…] …
 //		}
+//		resolvers <name> {
+//			…
+//		}
 //		stick_counters <number>
 //		set_var <name> <expression>
 //		log <file>
@@ -80,6 +83,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"frontend":               options.Repeatable(a.parseFrontend),
 		"backend":                options.Repeatable(a.parseBackend),
 		"stick_table":            options.Repeatable(a.parseStickTable),
+		"resolvers":              options.Repeatable(a.parseResolvers),
 		"stick_counters":         options.Int(&a.StickCounters, 1, rules.MaxCounters),
 		"metrics":                options.Once(a.parseMetrics),
 		"socket":                 options.Repeatable(a.parseSocket),
@@ -142,6 +146,11 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //		backup
 //		non_stick
 //		disabled
+//		resolvers <name>
+//		resolve_prefer ipv4|ipv6
+//		resolve_net <network>[,<network>…]
+//		resolve_opts <option>[,<option>…]
+//		init_addr [last,][libc,]none|<address>
 //		maxconn|minconn|maxqueue <number>
 //		slowstart <duration>
 //		source <address>[:<port>[-<port>]]
@@ -215,6 +224,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //	preconnect_max_age <duration>
 //	source|transparent|interface|namespace|tfo|tcp_user_timeout|mss <as in server>
 //	keepalive_idle|keepalive_interval|keepalive_count <as in server>
+//	resolvers|resolve_prefer|resolve_net|resolve_opts|init_addr <as in server>
 //	send_proxy|proxy_v2_options|proxy_v2_tlv <as in server>
 //	site <name>
 //	abortonclose
@@ -263,6 +273,7 @@ func (b *Backend) Options() options.Table {
 		"preconnect_max_age": options.Duration(&b.PreconnectMaxAge),
 	})
 	maps.Copy(table, b.SocketOptions.table())
+	maps.Copy(table, b.NameOptions.table())
 	return table
 }
 

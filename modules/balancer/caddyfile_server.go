@@ -70,7 +70,6 @@ func (s *Server) table(line int) options.Table {
 	maps.Copy(table, options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
 		"weight":         options.Optional(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
-		"resolve_prefer": options.OneOf(&s.ResolvePrefer, families),
 		"backup":         options.Flag(&s.Backup),
 		"non_stick":      options.Flag(&s.NonStick),
 		"disabled":       options.Flag(&s.Disabled),
@@ -90,6 +89,7 @@ func (s *Server) table(line int) options.Table {
 		"on_error":       options.OneOf(&s.OnError, wordsOf(errorActions)),
 	})
 	maps.Copy(table, s.SocketOptions.table())
+	maps.Copy(table, s.NameOptions.table())
 	return table
 }
 

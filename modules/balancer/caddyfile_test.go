@@ -20,7 +20,8 @@ func parseBackend(block string) (*Backend, error) {
 
 func TestServersInCaddyfile(t *testing.T) {
 	for line, want := range map[string]string{
-		"backup disabled weight 0":                       `"weight":0,"backup":true,"disabled":true`,
+		"backup disabled weight 0": `"weight":0,"backup":true,"disabled":true`,
+		"resolvers r resolve_net 10.0.0.0/8,fd00::/8 resolve_opts ignore-weight init_addr last,libc,none": `"resolvers":"r","resolve_net":["10.0.0.0/8","fd00::/8"],"resolve_opts":["ignore-weight"],"init_addr":["last","libc","none"]`,
 		"resolve_prefer ipv4 weight 3":                   `"resolve_prefer":"ipv4","weight":3`,
 		"maxconn 1 minconn 2 maxqueue 3 slowstart 4s":    `"maxconn":1,"minconn":2,"maxqueue":3,"slowstart":4000000000`,
 		"check maxconn 5":                                `"maxconn":5,"check":{}`,

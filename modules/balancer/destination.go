@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
@@ -16,11 +17,11 @@ import (
 // Destination is where a connection goes that no client waits for, or a connection of net/http,
 // which needs a net.Conn. Frontends connect by package relay instead.
 type Destination struct {
-	Address       string // a server's address without placeholders, with a port that is not relative
-	ResolvePrefer string
-	Timeout       time.Duration        // of the lookup, and of each address; 0: none
-	Socket        *relay.SocketOptions // nil: none
-	Ready         bool                 // the connection is for a frontend: it is one of package relay
+	Address string // a server's address without placeholders, with a port that is not relative
+	Naming  pool.Naming
+	Timeout time.Duration        // of the lookup, and of each address; 0: none
+	Socket  *relay.SocketOptions // nil: none
+	Ready   bool                 // the connection is for a frontend: it is one of package relay
 }
 
 // Connect connects to the destination in ctx, trying the addresses of a host name one after
@@ -39,8 +40,8 @@ func (d *Destination) Connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := resolve.NewName(network, host, d.ResolvePrefer).From(d.Socket.SourceAddr(netip.AddrPort{}))
-	answer, err := resolve.Servers.Lookup(name, d.Timeout, ctx.Done())
+	name := resolve.NewName(network, host, d.Naming.ResolvePrefer).Near(d.Naming.ResolveNet).From(d.Socket.SourceAddr(netip.AddrPort{}))
+	answer, err := resolve.Named(d.Naming.Resolver).Lookup(name, d.Timeout, ctx.Done())
 	if err != nil {
 		return nil, err
 	}

@@ -185,7 +185,7 @@ func (b *Backend) target(s *Server, c *Check, interval time.Duration, socket *re
 		t.Source, _ = netip.ParseAddr(c.Source)
 	}
 	t.Network, t.Address = SplitAddress(s.Address)
-	t.ResolvePrefer = s.ResolvePrefer
+	t.Naming = s.naming()
 	host, port, _ := net.SplitHostPort(t.Address)
 	if c.Address != "" {
 		t.Network, host = SplitAddress(c.Address)
@@ -229,7 +229,7 @@ func headerOfCheck(c *Check, header *ProxyHeader) int {
 // agentTarget returns the target of an agent, without timeouts.
 func (b *Backend) agentTarget(s *Server, a *Agent, socket *relay.SocketOptions) pool.Target {
 	t := b.targetFrom(s, socket)
-	t.ResolvePrefer = s.ResolvePrefer
+	t.Naming = s.naming()
 	if a.Address == "" {
 		t.Network, t.Address = SplitAddress(s.Address)
 		t.Address, _, _ = net.SplitHostPort(t.Address)

@@ -114,7 +114,7 @@ func (b *Backend) stopPreconnect() {
 // preconnectTo returns how to keep connections to a server.
 func (b *Backend) preconnectTo(s *pool.Server) preconnect.Server {
 	d := Destination{
-		Address: s.Address, ResolvePrefer: s.ResolvePrefer, Timeout: max(0, time.Duration(b.Timeouts.Connect)),
+		Address: s.Address, Naming: s.Naming, Timeout: max(0, time.Duration(b.Timeouts.Connect)),
 		Socket: b.Socket(s), Ready: true,
 	}
 	return preconnect.Server{
@@ -144,6 +144,6 @@ func (b *Backend) preconnectTo(s *pool.Server) preconnect.Server {
 // sameServer reports whether another configuration of the backend reaches a server in the same way.
 func (b *Backend) sameServer(other *Backend, name string) bool {
 	here, there := b.pool.Server(name), other.pool.Server(name)
-	return here != nil && there != nil && here.Address == there.Address && here.ResolvePrefer == there.ResolvePrefer &&
+	return here != nil && there != nil && here.Address == there.Address && here.Naming == there.Naming &&
 		reflect.DeepEqual(b.Socket(here), other.Socket(there))
 }

@@ -40,9 +40,7 @@ type Server struct {
 	// HOST:+1000 adds a thousand. Required.
 	Address string `json:"address"`
 
-	// ResolvePrefer is the version of IP whose addresses of a host name are tried first: ipv4 or ipv6.
-	// Default: ipv6, if there is a route to them. It is HAProxy's resolve-prefer.
-	ResolvePrefer string `json:"resolve_prefer,omitempty"`
+	NameOptions
 
 	// ID is the server's number, 1 to 2147483647: its place in policy first, and on the ring of a
 	// consistent hash. Default: its position from 1 on, or the next free number. It is HAProxy's id.
@@ -98,7 +96,7 @@ func (s *Server) validate() error {
 	if err := options.ValidatePlaceholders(s.Address); err != nil {
 		return fmt.Errorf("address %q: %w", s.Address, err)
 	}
-	if err := options.ValidateWord("resolve_prefer", s.ResolvePrefer, families); err != nil {
+	if err := s.NameOptions.validate(); err != nil {
 		return err
 	}
 	if w := s.Weight; w != nil && (*w < 0 || *w > MaxWeight) {
@@ -122,11 +120,15 @@ func (l *Limits) validate() error {
 
 func (s *Server) config() pool.ServerConfig {
 	c := pool.ServerConfig{
-		Name: s.Name, Address: s.Address, ResolvePrefer: s.ResolvePrefer, ID: s.ID, Weight: 1, Backup: s.Backup, Disabled: s.Disabled,
+		Name: s.Name, Address: s.Address, Naming: s.naming(), ID: s.ID, Weight: 1, Backup: s.Backup, Disabled: s.Disabled,
 		MaxConn: s.MaxConn, MinConn: s.MinConn, MaxQueue: s.MaxQueue, SlowStart: time.Duration(s.SlowStart),
 	}
 	if s.Weight != nil {
 		c.Weight = *s.Weight
+	}
+	c.Resolvable = s.follows()
+	if _, c.Awaits = s.initialAddress(); !c.Resolvable {
+		c.Awaits = false
 	}
 	return c
 }

@@ -99,8 +99,8 @@ func (l *checkConn) lookUp(t pool.Target, deadline time.Time) (answer resolve.An
 	if err != nil {
 		return answer, 0, err
 	}
-	name := resolve.NewName(t.Network, host, t.ResolvePrefer).From(t.Source)
-	if answer, err = resolve.Servers.Lookup(name, timeLeft(deadline), l.ctx.Done()); err != nil {
+	name := resolve.NewName(t.Network, host, t.ResolvePrefer).Near(t.ResolveNet).From(t.Source)
+	if answer, err = resolve.Named(t.Resolver).Lookup(name, timeLeft(deadline), l.ctx.Done()); err != nil {
 		return answer, 0, err
 	}
 	number, err := strconv.ParseUint(word, 10, 16)

@@ -151,8 +151,8 @@ func resolveTarget(ctx context.Context, t pool.Target) (host, port string, err e
 		return "", "", err
 	}
 	deadline, _ := ctx.Deadline()
-	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
-	answer, err := resolve.Servers.Lookup(name, timeLeft(deadline), ctx.Done())
+	name := resolve.NewName(t.Network, host, t.ResolvePrefer).Near(t.ResolveNet)
+	answer, err := resolve.Named(t.Resolver).Lookup(name, timeLeft(deadline), ctx.Done())
 	if err != nil {
 		return "", "", err
 	}

@@ -118,9 +118,10 @@ type destination struct {
 	at   netip.AddrPort // if it is valid, the other fields are unused
 	path string         // of a Unix socket, if it is one
 
-	network, address, prefer string // of a host
-	resolver                 *resolve.Resolver
-	checkAddress             func(netip.AddrPort) error // returns why it is refused; nil allows all
+	network, address string // of a host
+	naming           pool.Naming
+	resolver         *resolve.Resolver
+	checkAddress     func(netip.AddrPort) error // returns why it is refused; nil allows all
 
 	filled   string // the address, where it depends on the connection
 	byClient bool   // by what the client says
@@ -150,7 +151,7 @@ func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destina
 			return d, nil
 		}
 	}
-	d.network, d.address, d.prefer, d.resolver = network, address, s.ResolvePrefer, resolve.Servers
+	d.network, d.address, d.naming, d.resolver = network, address, s.Naming, resolve.Named(s.Resolver)
 	return d, nil
 }
 
@@ -168,7 +169,7 @@ func (c *connection) templateDestination(b *balancer.Backend, s *pool.Server) (d
 	if err != nil {
 		return d, fmt.Errorf("%w: %w", errNoAddress, err)
 	}
-	d = destination{network: network, address: address, prefer: s.ResolvePrefer, resolver: resolve.Servers, filled: address, byClient: true}
+	d = destination{network: network, address: address, naming: s.Naming, resolver: resolve.Named(s.Resolver), filled: address, byClient: true}
 	if host, _, err := net.SplitHostPort(template); err != nil || balancer.IsTemplate(host) {
 		d.resolver = resolve.Clients
 	}
@@ -206,7 +207,7 @@ func (d *destination) dialHost(o relay.DialOptions, hello []byte) (net.Conn, err
 	if err != nil {
 		return nil, fmt.Errorf("server address %q: %w", d.address, err)
 	}
-	name := resolve.NewName(d.network, host, d.prefer).From(o.Socket.SourceAddr(o.ClientAddr))
+	name := resolve.NewName(d.network, host, d.naming.ResolvePrefer).Near(d.naming.ResolveNet).From(o.Socket.SourceAddr(o.ClientAddr))
 	began := time.Now()
 	if o.Slow != nil { // a cached name takes no time
 		defer time.AfterFunc(slowLookup, o.Slow).Stop()

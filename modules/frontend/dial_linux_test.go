@@ -146,7 +146,7 @@ func TestAddressesTriedInPreferredOrder(t *testing.T) {
 		{"web.test:", "ipv4", at.String()},
 		{"web.test:", "", sixth.String()},
 	} {
-		s := &pool.Server{ServerConfig: pool.ServerConfig{Address: c.address + port, ResolvePrefer: c.prefer}}
+		s := &pool.Server{ServerConfig: pool.ServerConfig{Address: c.address + port, Naming: pool.Naming{ResolvePrefer: c.prefer}}}
 		conn, err := connectedTo(dialing(t, hellotest.Plain().Raw()), &balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Minute})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.address, c.prefer, err)

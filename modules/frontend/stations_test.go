@@ -163,20 +163,21 @@ func TestUndecidedRulesWait(t *testing.T) {
 // The destination of a server is known without blocking, with placeholders filled in.
 func TestDestination(t *testing.T) {
 	hello := hellotest.Plain(hellotest.SNI("Web.test")).Raw()
+	four := pool.Naming{ResolvePrefer: "ipv4"}
 	for address, want := range map[string]destination{
 		"192.0.2.1:443":              {at: netip.MustParseAddrPort("192.0.2.1:443")},
 		"[2001:db8::1]:443":          {at: netip.MustParseAddrPort("[2001:db8::1]:443")},
 		"unix//run/s":                {path: "/run/s"},
-		"web.test:443":               {network: "tcp", address: "web.test:443", prefer: "ipv4", resolver: resolve.Servers},
-		"tcp4/web.test:443":          {network: "tcp4", address: "web.test:443", prefer: "ipv4", resolver: resolve.Servers},
+		"web.test:443":               {network: "tcp", address: "web.test:443", naming: four, resolver: resolve.Servers},
+		"tcp4/web.test:443":          {network: "tcp4", address: "web.test:443", naming: four, resolver: resolve.Servers},
 		"192.0.2.1:+1000":            {at: netip.MustParseAddrPort("192.0.2.1:1443"), filled: "192.0.2.1:1443"},
-		"web.test:+1000":             {network: "tcp", address: "web.test:1443", prefer: "ipv4", resolver: resolve.Servers, filled: "web.test:1443"},
-		"{l4.client_hello.sni}:443":  {network: "tcp", address: "web.test:443", prefer: "ipv4", resolver: resolve.Clients, filled: "web.test:443", byClient: true},
-		"a.test:44{l4.vars.x}3":      {network: "tcp", address: "a.test:443", prefer: "ipv4", resolver: resolve.Servers, filled: "a.test:443", byClient: true},
+		"web.test:+1000":             {network: "tcp", address: "web.test:1443", naming: four, resolver: resolve.Servers, filled: "web.test:1443"},
+		"{l4.client_hello.sni}:443":  {network: "tcp", address: "web.test:443", naming: four, resolver: resolve.Clients, filled: "web.test:443", byClient: true},
+		"a.test:44{l4.vars.x}3":      {network: "tcp", address: "a.test:443", naming: four, resolver: resolve.Servers, filled: "a.test:443", byClient: true},
 		"tcp6/{l4.client_hello.sni}": {},
 	} {
 		c := dialing(t, hello)
-		got, err := c.destination(new(balancer.Backend), &pool.Server{ServerConfig: pool.ServerConfig{Address: address, ResolvePrefer: "ipv4"}})
+		got, err := c.destination(new(balancer.Backend), &pool.Server{ServerConfig: pool.ServerConfig{Address: address, Naming: four}})
 		if want.resolver == nil && !want.at.IsValid() && want.path == "" {
 			if !errors.Is(err, errNoAddress) {
 				t.Errorf("%s: %+v, %v", address, got, err)

@@ -30,7 +30,7 @@ type targetKey struct{}
 
 // target returns the destination of connections to a server.
 func (x *exchange) target(s *pool.Server) target {
-	to := balancer.Destination{Address: s.Address, ResolvePrefer: s.ResolvePrefer, Timeout: max(0, time.Duration(x.h.backend.Timeouts.Connect)), Socket: x.h.backend.Socket(s)}
+	to := balancer.Destination{Address: s.Address, Naming: s.Naming, Timeout: max(0, time.Duration(x.h.backend.Timeouts.Connect)), Socket: x.h.backend.Socket(s)}
 	t := target{Destination: to, header: x.header(s.Name)}
 	o := x.h.TLS[s.Name]
 	if o == nil {

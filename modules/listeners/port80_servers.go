@@ -33,7 +33,7 @@ func (s *Site) challengeServers() []*balancer.Destination {
 		if network == "unix" || err != nil || balancer.DependsOnClient(server.Address) {
 			continue
 		}
-		d := &balancer.Destination{Address: join(network, net.JoinHostPort(host, port)), ResolvePrefer: server.ResolvePrefer, Timeout: challengeConnect, Socket: s.backend.Socket(server)}
+		d := &balancer.Destination{Address: join(network, net.JoinHostPort(host, port)), Naming: server.Naming, Timeout: challengeConnect, Socket: s.backend.Socket(server)}
 		if s.backend.Pool().IsUp(server.Name) {
 			up = append(up, d)
 		} else {

@@ -26,8 +26,7 @@ type Agent interface {
 type Target struct {
 	// Network and Address are as for net.Dial: tcp, tcp4 or tcp6 and HOST:PORT, or unix and a path.
 	Network, Address string
-	// ResolvePrefer is the IP version whose addresses of a host name come first: ipv4, ipv6, or empty.
-	ResolvePrefer string
+	Naming
 	// Source is the local address to connect from; the zero value lets the system choose.
 	Source netip.Addr
 	// Interface is the network interface to connect through, or empty.
@@ -42,6 +41,16 @@ type Target struct {
 	Timeout time.Duration
 	// Subject is the checked server; nil: unknown. The pool sets it for each check.
 	Subject *Subject
+}
+
+// Naming says how to look up the host name of an address.
+type Naming struct {
+	// Resolver is the name of the resolver; empty: the system's.
+	Resolver string
+	// ResolvePrefer is the IP version whose addresses come first: ipv4, ipv6, or empty.
+	ResolvePrefer string
+	// ResolveNet are networks whose addresses come first, separated by commas.
+	ResolveNet string
 }
 
 // Subject describes the server that a check is for.

@@ -17,8 +17,8 @@ type ServerConfig struct {
 	// Resolvable allows Registry.Resolve to set the address. With Awaits, the server is in maintenance
 	// before that.
 	Resolvable, Awaits bool
-	// ResolvePrefer is for the pool's user: the IP version whose addresses of a host name come first.
-	ResolvePrefer string
+	// Naming is for the pool's user.
+	Naming
 	// ID is HAProxy's id: the order of policy first, and the position on a consistent hash ring. 0:
 	// the server's position in the configuration, from 1, or the next free number.
 	ID int

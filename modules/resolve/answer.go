@@ -54,6 +54,17 @@ func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 		}
 		a.RenewError = e.lookupError(n.Family)
 	}
+	if len(n.Networks) > 0 {
+		near, far := make([]netip.Addr, 0, len(a.Addresses)), []netip.Addr(nil)
+		for _, address := range a.Addresses {
+			if n.isNear(address) {
+				near = append(near, address)
+			} else {
+				far = append(far, address)
+			}
+		}
+		a.Addresses = append(near, far...)
+	}
 	if now.Before(e.unreachableUntil) {
 		a.Addresses = slices.Clone(a.Addresses)
 		slices.SortStableFunc(a.Addresses, func(a, b netip.Addr) int {

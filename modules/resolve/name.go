@@ -4,6 +4,7 @@ package resolve
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -48,12 +49,34 @@ type Name struct {
 	Family Family
 	// Prefer is the family that comes first. Any: IPv6, if there is a route to its addresses.
 	Prefer Family
+	// Networks are those whose addresses come first.
+	Networks []netip.Prefix
 }
 
 // NewName returns the Name of a host: network is tcp, tcp4 or tcp6, as CutNetwork returns it, and
 // prefer is ipv4, ipv6 or empty.
 func NewName(network, host, prefer string) Name {
 	return Name{Host: host, Family: FamilyOf(network), Prefer: FamilyOf(prefer)}
+}
+
+// Near puts the addresses of some networks first: prefixes separated by commas. Those that are not
+// valid are left out.
+func (n Name) Near(networks string) Name {
+	if networks == "" {
+		return n
+	}
+	n.Networks = nil
+	for text := range strings.SplitSeq(networks, ",") {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			n.Networks = append(n.Networks, p)
+		}
+	}
+	return n
+}
+
+// isNear reports whether an address is in one of the networks.
+func (n *Name) isNear(a netip.Addr) bool {
+	return slices.ContainsFunc(n.Networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // From restricts a name to the addresses that can be reached from source: those of its family. A
