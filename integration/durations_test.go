@@ -34,11 +34,12 @@ var ownModules = map[string]string{
 	"passthrough.checks.redis":       "apps.passthrough.backends.protocols.servers.4.check.checker",
 	"passthrough.checks.spop":        "apps.passthrough.backends.protocols.servers.5.check.checker",
 	"passthrough.checks.http_script": "apps.passthrough.backends.script.check.checker",
+	"passthrough.stick_stores.redis": "apps.passthrough.stick_tables.shared.store_in",
 }
 
 // everything is a configuration with everything that can hold a duration.
 const everything = `{"apps": {
-	"passthrough": {"resolvers": {"web": {"nameservers": [{"address": "127.0.0.1"}]}}, "sockets": [{"address": "127.0.0.1:8445"}], "frontends": {"own": {
+	"passthrough": {"resolvers": {"web": {"nameservers": [{"address": "127.0.0.1"}]}}, "stick_tables": {"shared": {"expire": "1m", "store_in": {"module": "redis", "url": "redis://127.0.0.1:1", "tls": {}}}}, "sockets": [{"address": "127.0.0.1:8445"}], "frontends": {"own": {
 		"bind": [{"address": "127.0.0.1:8444"}],
 		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
 		"check": {}, "agent": {"port": 1}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1
@@ -75,7 +76,7 @@ func TestDurationsWithoutUnit(t *testing.T) {
 	}
 	found := 0
 	for _, m := range slices.Concat(caddy.GetModules("passthrough"), []caddy.ModuleInfo{new(balancer.App).CaddyModule(), new(l4passthrough.Handler).CaddyModule()},
-		caddy.GetModules("passthrough.checks"), caddy.GetModules("passthrough.policies"), caddy.GetModules("layer4.matchers")) {
+		caddy.GetModules("passthrough.checks"), caddy.GetModules("passthrough.policies"), caddy.GetModules("passthrough.stick_stores"), caddy.GetModules("layer4.matchers")) {
 		if !strings.HasPrefix(reflect.TypeOf(m.New()).Elem().PkgPath(), module) {
 			continue
 		}

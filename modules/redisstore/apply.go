@@ -138,8 +138,11 @@ func (s *share) learnCounts(run string, key []byte, record string) result {
 	return isLearned
 }
 
-// forgetEntry drops an entry that another node has dropped.
+// forgetEntry drops an entry that a node has dropped.
 func (s *share) forgetEntry(run string, key []byte) {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
+	s.heard[string(key)] = true
 	s.table.Clear(key)
 	if s.synced != nil {
 		s.synced.Clear(key)

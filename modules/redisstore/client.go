@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,6 +121,7 @@ func fill(option string, to *string, text string) error {
 // connect returns a client. It connects when it is used.
 func (s *settings) connect() redis.UniversalClient {
 	o := s.client
+	o.Addrs = slices.Clone(o.Addrs) // go-redis shuffles them
 	if s.tls != nil {
 		o.TLSConfig = s.tls.ClientConfig(s.tls.ServerName)
 		if o.TLSConfig.MinVersion == 0 {

@@ -173,6 +173,7 @@ func (s *share) publishForgotten(ctx context.Context, keys [][]byte) error {
 			message := appendHead(nil, changes, s.run, s.node)
 			for _, key := range some {
 				if key, ok := s.table.Canonical(key); ok {
+					s.forgetEntry(s.run, key) // it may have been read from Redis meanwhile
 					p.Del(within, s.keys.entry(key), s.keys.counts(s.run, key))
 					message = appendChange(message, change{key: string(key), parts: isForgotten})
 				}
