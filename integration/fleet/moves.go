@@ -23,7 +23,7 @@ type moved struct {
 // moveAll returns what a change moves, by policy and number of servers.
 func moveAll(s size) (all []moved, err error) {
 	for _, servers := range s.Lineups {
-		for _, p := range hashed {
+		for _, p := range s.hashed() {
 			m, err := move(p, servers, s.Clients)
 			if err != nil {
 				return nil, err

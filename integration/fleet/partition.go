@@ -25,13 +25,13 @@ type disagreement struct {
 	Differ int `json:"differ"`
 }
 
-// samples are the clients that ask each second.
-const samples = 2000
+// samples returns the number of clients that ask each second.
+func (s size) samples() int { return max(100, s.Clients/500) }
 
 // partitioned cuts half of a fleet off from the DNS, while servers change, and returns how far the
 // nodes disagree from before until after it.
 func partitioned(s size) (all []disagreement, err error) {
-	v, err := newVersions(hashed, s.Servers)
+	v, err := newVersions(s.hashed(), s.Servers)
 	if err != nil {
 		return nil, err
 	}
@@ -47,9 +47,9 @@ func partitioned(s size) (all []disagreement, err error) {
 				return nil, err
 			}
 		}
-		for i, p := range hashed {
-			d := disagreement{Policy: p.name, Second: int((at - begin) / time.Second), Pairs: samples}
-			for range samples {
+		for i, p := range v.policies {
+			d := disagreement{Policy: p.name, Second: int((at - begin) / time.Second), Pairs: s.samples()}
+			for range d.Pairs {
 				differs, err := v.differ(i, random, &request, func() int {
 					n := random.IntN(len(nodes))
 					return int(nodes[n].knows(at, s.TTL, n%2 == 0, begin, end) / s.Every)

@@ -20,13 +20,14 @@ type policy struct {
 	make func() pool.Policy
 }
 
-// hashed are the policies by which nodes may agree without talking.
-var hashed = []policy{
-	{"maglev", func() pool.Policy { return new(policies.Maglev) }},
-	{"hash consistent", func() pool.Policy {
-		return &policies.Hash{Key: "src", Hashing: policies.Hashing{HashType: policies.HashType{Type: "consistent"}}}
-	}},
-	{"hash map_based", func() pool.Policy { return &policies.Hash{Key: "src"} }},
+// hashed returns the policies by which nodes may agree without talking.
+func (s size) hashed() []policy {
+	ring := policies.Hashing{HashType: policies.HashType{Type: "consistent"}}
+	return []policy{
+		{"maglev", func() pool.Policy { return &policies.Maglev{TableSize: s.TableSize} }},
+		{"hash consistent", func() pool.Policy { return &policies.Hash{Key: "src", Hashing: ring} }},
+		{"hash map_based", func() pool.Policy { return &policies.Hash{Key: "src"} }},
+	}
 }
 
 // local are those that depend on what a node itself has done.

@@ -114,7 +114,7 @@ func (r results) partitionTable() string {
 		heads = append(heads, fmt.Sprintf("%d s", at))
 	}
 	m := newMarkdown(heads...)
-	for _, p := range hashed {
+	for _, p := range r.Size.hashed() {
 		row := []string{"`" + p.name + "`"}
 		for _, at := range columns {
 			for _, d := range r.Disagreements {

@@ -43,7 +43,7 @@ type returning struct {
 
 // visitAll returns what clients see of the changes.
 func visitAll(s size) ([]returned, error) {
-	v, err := newVersions(hashed, s.Servers)
+	v, err := newVersions(s.hashed(), s.Servers)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func visitAll(s size) ([]returned, error) {
 	r := &returning{size: s, random: rand.New(rand.NewPCG(seed, 2)), versions: v, due: make(map[time.Duration][]*caller)}
 	for _, n := range s.Nodes {
 		r.fleets = append(r.fleets, newNodes(n, s.TTL, r.random))
-		for _, p := range hashed {
+		for _, p := range s.hashed() {
 			r.counts = append(r.counts, returned{Policy: p.name, Nodes: n})
 		}
 	}
@@ -81,7 +81,7 @@ func (r *returning) visit(c *caller, at time.Duration) error {
 	now := make([]string, 0, len(r.counts))
 	for _, fleet := range r.fleets {
 		knows := int(max(fleet[r.random.IntN(len(fleet))].asked(at, r.TTL), 0) / r.Every)
-		for i := range hashed {
+		for i := range r.versions.policies {
 			got, err := chosen(r.versions.of(knows)[i], c.id, &r.request)
 			if err != nil {
 				return err

@@ -21,6 +21,9 @@ type size struct {
 	MinGap time.Duration `json:"min_gap"`
 	MaxGap time.Duration `json:"max_gap"`
 
+	// TableSize is that of maglev. Default: that of the policy.
+	TableSize int `json:"table_size,omitempty"`
+
 	// Lineups are the numbers of servers for which moved clients and shares are counted.
 	Lineups []int `json:"lineups"`
 	// Partition is the time for which half of the nodes get no answers.
@@ -34,11 +37,11 @@ var full = size{
 	Lineups: []int{10, 30, 100, 300, 1000}, Partition: time.Minute,
 }
 
-// small is a size for tests: less than a second.
+// small is a size for tests: about a second.
 var small = size{
 	Nodes: []int{3, 10}, Servers: 20, Changes: 60, Clients: 2000, Visits: 4,
 	Every: time.Second, TTL: 10 * time.Second, MinGap: 5 * time.Second, MaxGap: 20 * time.Second,
-	Lineups: []int{10, 20}, Partition: 20 * time.Second,
+	Lineups: []int{10, 20}, Partition: 20 * time.Second, TableSize: 4099,
 }
 
 // seed of everything that is random.

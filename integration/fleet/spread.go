@@ -29,7 +29,7 @@ const fewest, most = 20, 200
 // spreadAll returns how evenly the servers are used, by policy and number of nodes.
 func spreadAll(s size) (all []spread, err error) {
 	for _, nodes := range s.Nodes {
-		for _, p := range append(local[:len(local):len(local)], hashed[:2]...) {
+		for _, p := range append(local[:len(local):len(local)], s.hashed()[:2]...) {
 			one, err := spreadOf(p, nodes)
 			if err != nil {
 				return nil, err

@@ -13,6 +13,12 @@ import (
 const (
 	redisPause = 10 * time.Millisecond
 	redisBatch = 256 // entries of a transaction
+
+	firstCommands   = 2 // GETRANGE before the server of a new client is chosen, SET after
+	againCommands   = 2 // SETNX, PEXPIRE: the entry is used
+	countedCommands = 1 // SET of the node's own counts
+	frameCommands   = 2 // MULTI, EXEC of a transaction
+	beatCommands    = 3 // MULTI, SET, EXEC of a heartbeat each second; its PUBLISH is a message
 )
 
 // tableCost counts what Redis has to do for a shared table in a second.
@@ -62,24 +68,23 @@ func shareTable(nodes, visits, first int, counted bool) tableCost {
 		written[at]++
 		switch {
 		case visit < first:
-			c.Commands += 2 // GET before, SET after
+			c.Commands += firstCommands
 			told[at]++
 		default:
-			c.Commands += 2 // SETNX, PEXPIRE: it is used
+			c.Commands += againCommands
 		}
 		if counted {
-			c.Commands++ // SET of the node's counts
+			c.Commands += countedCommands
 			told[at] = written[at]
 		}
 	}
 	for at := range written {
 		transactions := (written[at] + redisBatch - 1) / redisBatch
-		c.Commands += 2 * transactions // MULTI, EXEC
+		c.Commands += frameCommands * transactions
 		c.Messages += (told[at] + redisBatch - 1) / redisBatch
 	}
-	c.Messages += nodes     // heartbeats
-	c.Commands += 3 * nodes // MULTI, SET, EXEC
-	c.Commands += c.Messages
+	c.Messages += nodes // heartbeats
+	c.Commands += c.Messages + beatCommands*nodes
 	c.Deliveries = c.Messages * nodes
 	return c
 }
