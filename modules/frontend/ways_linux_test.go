@@ -78,6 +78,10 @@ func TestWaysAreTheSame(t *testing.T) {
 		return compiled(t, `{"rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "src", "values": ["`+network+`"]}]}]}]}]}`)
 	}
 	accepts := `{"inspect_delay": "1h", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}]}, {"action": "reset", "match": [{"acl": [{"any": [{"fetch": "req.len", "values": ["gt", "3"]}]}]}]}]}`
+	anywhere := `{"servers": [{"name": "s1", "address": "*:PORT"}], "allow_local_addresses": true}`
+	named := `{"inspect_delay": "1h", "rules": [{"action": "close", "unless": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}]},
+		{"action": "do_resolve", "var": "sess.ip", "value": "req.ssl_sni"}, {"action": "set_dst", "value": "var(sess.ip)"}%s]}`
+	awaitsMore := `, {"action": "accept", "match": [{"acl": [{"any": [{"fetch": "req.len", "values": ["gt", "3000"]}]}]}]}`
 	for name, c := range map[string]struct {
 		backend string
 		config  Config
@@ -105,6 +109,13 @@ func TestWaysAreTheSame(t *testing.T) {
 		},
 		"a host":                  {backend: `{"servers": [{"name": "s1", "address": "web.test:PORT"}]}`, does: []clientDoes{sends(hello), finishes}},
 		"a host of the client":    {backend: `{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:PORT"}], "allow_local_addresses": true}`, does: []clientDoes{sends(hello), finishes}},
+		"the client's address":    {backend: `{"servers": [{"name": "s1", "address": "*:PORT"}]}`, does: []clientDoes{sends(hello), finishes}},
+		"a name by a rule":        {backend: anywhere, content: fmt.Sprintf(named, ""), does: []clientDoes{sends(hello), finishes}},
+		"a name, in parts":        {backend: anywhere, content: fmt.Sprintf(named, ""), does: []clientDoes{sends(hello[:2]), pauses, sends(hello[2:]), finishes}},
+		"a name, then more rules": {backend: anywhere, content: fmt.Sprintf(named, awaitsMore), does: []clientDoes{sends(hello), pauses, sends(make([]byte, 4000)), finishes}},
+		"a name, then left":       {backend: anywhere, content: fmt.Sprintf(named, awaitsMore), does: []clientDoes{sends(hello), pauses, breaks}},
+		"a name, then silent":     {backend: anywhere, content: strings.Replace(fmt.Sprintf(named, awaitsMore), "1h", "200ms", 1), does: []clientDoes{sends(hello), isLate, finishes}},
+		"a name of a local host":  {backend: `{"servers": [{"name": "s1", "address": "*:PORT"}]}`, content: fmt.Sprintf(named, ""), does: []clientDoes{sends(hello)}},
 		"hashed by the hello":     {backend: `{"servers": [{"name": "s1", "address": "SERVER"}, {"name": "s2", "address": "SERVER"}], "balance": {"policy": "hash", "key": "sni"}}`, does: []clientDoes{sends(other), finishes}},
 		"rules: a hello":          {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, sends(hello[2:]), finishes}},
 		"rules: reset":            {backend: web, content: accepts, does: []clientDoes{sends([]byte("quit\r\n"))}},
