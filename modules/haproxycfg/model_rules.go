@@ -19,7 +19,10 @@ type rule struct {
 	variable, value string
 	counter, index  int    // these and the next two are for actions about tracked entries
 	key, table      string //
-	captures        bool   // it is a capture, which only log formats see
+	resolvers       string // this and the next one are for do-resolve
+	prefer          string //
+	at              haproxyfile.Pos
+	captures        bool // it is a capture, which only log formats see
 	cond            *condition
 }
 
@@ -36,7 +39,7 @@ var tcpActions = newTable([]keyword{
 	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: supported},
 	{name: "set-src|set-src-port", in: inProxies, grade: refused, note: "changing the client's address is not available"},
 	{name: "set-dst|set-dst-port", in: inProxies, grade: differs, note: noteSetDst},
-	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may contain the server name of the client: see {l4.client_hello.sni}"},
+	{name: "do-resolve", in: inProxies, grade: differs, note: noteDoResolve},
 	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: supported},
 	{name: "set-retries", in: inProxies, grade: refused, note: "it is not available; expected retries in the backend"},
 	{name: "set-bandwidth-limit", in: inProxies, grade: refused, note: "bandwidth is not limited"},
@@ -49,6 +52,8 @@ var tcpActions = newTable([]keyword{
 	{name: expectNetScaler, in: inFrontends, grade: refused, note: "it is not available in rules: expected accept-netscaler-cip MAGIC on the bind"},
 })
 
+const noteDoResolve = "names are looked up by the system's resolver; without inspect-delay a lookup may take 5 s (HAProxy leaves the variable unset then); a name of both families has an IPv4 address if ipv4 is given"
+
 const noteSetDst = "a server 0.0.0.0 does not connect to a loopback, link-local or own address that a client may have chosen, only to one of a constant or a map"
 
 // actionNames maps HAProxy's actions to the actions of a rule here.
@@ -58,7 +63,7 @@ var actionNames = map[string]string{
 	"sc-set-gpt": "sc_set_gpt", "sc-set-gpt0": "sc_set_gpt0",
 	"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var", expectProxy: "expect_proxy",
 	"set-log-level": "set_log_level", "capture": "set_var",
-	"set-dst": "set_dst", "set-dst-port": "set_dst_port",
+	"set-dst": "set_dst", "set-dst-port": "set_dst_port", "do-resolve": "do_resolve",
 	"set-priority-class": "set_priority_class", "set-priority-offset": "set_priority_offset",
 }
 
@@ -183,7 +188,7 @@ func (t *translation) tcpAction(p *proxy, s statement, name string, ofResponse b
 	if expectsHeader(name) && !t.validateExpect(p, s) {
 		return nil
 	}
-	if strings.HasPrefix(name, "set-priority-") && s.keyword != "tcp-request content" {
+	if (strings.HasPrefix(name, "set-priority-") || name == "do-resolve") && s.keyword != "tcp-request content" {
 		t.errorf(s.Pos, "'%s %s' in %s is not available: expected it in a rule of 'tcp-request content'", s.keyword, name, p)
 		return nil
 	}
@@ -222,6 +227,8 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	case "unset-var":
 		r.variable, err = parseVariable(more)
 		return r, words, err
+	case "do-resolve":
+		return t.doResolve(p, s, has, r, more)
 	case "set-priority-class", "set-priority-offset", "set-dst", "set-dst-port":
 		return t.ruleValue(p, s, has, r)
 	case "accept", "reject", "close":
