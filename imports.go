@@ -10,6 +10,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/crypthash"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/discovery"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/haproxycfg"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"

@@ -33,6 +33,7 @@ var ownModules = map[string]string{
 	"passthrough.checks.smtp":        "apps.passthrough.backends.protocols.servers.3.check.checker",
 	"passthrough.checks.redis":       "apps.passthrough.backends.protocols.servers.4.check.checker",
 	"passthrough.checks.spop":        "apps.passthrough.backends.protocols.servers.5.check.checker",
+	"passthrough.discovery.http":     "apps.passthrough.backends.web.server_templates.0.discovery",
 	"passthrough.checks.http_script": "apps.passthrough.backends.script.check.checker",
 	"passthrough.stick_stores.redis": "apps.passthrough.stick_tables.shared.store_in",
 }
@@ -42,10 +43,12 @@ const everything = `{"apps": {
 	"passthrough": {"resolvers": {"web": {"nameservers": [{"address": "127.0.0.1"}]}}, "stick_tables": {"shared": {"expire": "1m", "store_in": {"module": "redis", "url": "redis://127.0.0.1:1", "tls": {}}}}, "sockets": [{"address": "127.0.0.1:8445"}], "frontends": {"own": {
 		"bind": [{"address": "127.0.0.1:8444"}],
 		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
+		"server_templates": [{"prefix": "t", "count": 1, "address": "a.test:1", "check": {}, "agent": {"port": 1}}],
 		"check": {}, "agent": {"port": 1}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1
 	}}, "backends": {
 		"web": {
 			"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {"checker": {"module": "tls"}}, "agent": {"port": 1}}],
+			"server_templates": [{"prefix": "t", "count": 1, "discovery": {"source": "http", "url": "http://127.0.0.1/"}, "check": {}, "agent": {"port": 1}}],
 			"check": {"checker": {"module": "tcp_script", "tls": {}, "steps": [{"connect": {"tls": {}}}]}},
 			"agent": {"port": 1}, "balance": {"policy": "peak_ewma"}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1,
 			"content": {"rules": [{"action": "accept"}]}
@@ -64,6 +67,7 @@ const everything = `{"apps": {
 	"layer4": {"servers": {"srv0": {"listen": ["durable/127.0.0.1:8443"], "routes": [{"handle": [{
 		"handler": "passthrough",
 		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
+		"server_templates": [{"prefix": "t", "count": 1, "address": "a.test:1", "check": {}, "agent": {"port": 1}}],
 		"check": {}, "agent": {"port": 1}, "stick": {"rules": [{"action": "on", "key": "src"}]}, "preconnect": 1
 	}]}]}}}
 }}`
@@ -76,7 +80,7 @@ func TestDurationsWithoutUnit(t *testing.T) {
 	}
 	found := 0
 	for _, m := range slices.Concat(caddy.GetModules("passthrough"), []caddy.ModuleInfo{new(balancer.App).CaddyModule(), new(l4passthrough.Handler).CaddyModule()},
-		caddy.GetModules("passthrough.checks"), caddy.GetModules("passthrough.policies"), caddy.GetModules("passthrough.stick_stores"), caddy.GetModules("layer4.matchers")) {
+		caddy.GetModules("passthrough.checks"), caddy.GetModules("passthrough.policies"), caddy.GetModules("passthrough.stick_stores"), caddy.GetModules("passthrough.discovery"), caddy.GetModules("layer4.matchers")) {
 		if !strings.HasPrefix(reflect.TypeOf(m.New()).Elem().PkgPath(), module) {
 			continue
 		}

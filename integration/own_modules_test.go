@@ -16,7 +16,7 @@ import (
 // The modules shown in the documentation compile into Caddy, and do what it says.
 func TestDocumentedModules(t *testing.T) {
 	root, files := moduleRoot(t), make(map[string]string)
-	for doc, name := range map[string]string{"own-policy.md": "steadiest", "checks.md": "takenout"} {
+	for doc, name := range map[string]string{"own-policy.md": "steadiest", "checks.md": "takenout", "discovery.md": "consul"} {
 		text, err := os.ReadFile("../docs/" + doc)
 		if err != nil {
 			t.Fatal(err)
@@ -41,6 +41,9 @@ func TestDocumentedModules(t *testing.T) {
 				forgive 3
 			}
 			server s1 127.0.0.1:9443
+			server_template web 5 {
+				discovery consul http://127.0.0.1:8500 web
+			}
 			check taken_out {
 				interval 1s
 				dir /tmp

@@ -32,7 +32,7 @@ func (b *Backend) adjust(server string, a pool.Adjustment) (c pool.ServerConfig,
 	if err := b.adjustAgent(&s, a); err != nil {
 		return c, err
 	}
-	if err := cmp.Or(validateAddress(s.Address), s.HealthOptions.validate(), s.validateSocket(), b.validateHealth(&s)); err != nil {
+	if err := cmp.Or(s.validateAddress(), s.HealthOptions.validate(), s.validateSocket(), b.validateHealth(&s)); err != nil {
 		return c, err
 	}
 	c = s.config()

@@ -70,7 +70,6 @@ func newAppAdvice() options.Advice {
 func newBackendAdvice() options.Advice {
 	return common().
 		Add(sendProxy, words("send_proxy_v1 send_proxy_v2 proxy_protocol")...).
-		Add("it is not available yet: write a line for each server", "server_template").
 		Add("it belongs in passthrough: stick_table NAME { … }", "stick_table").
 		Add("cookies are inside TLS, which is passed through unchanged: expected stick on src, sni or session_id", words("cookie")...).
 		Add("it belongs on a server's line: server NAME ADDRESS weight 2", new(Server).table(0).Names()...).

@@ -9,6 +9,7 @@
 package balancer
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,6 +96,8 @@ type App struct {
 	lines     *tcplog.File // nil: none
 	metrics   metrics      // nil: none
 	sockets   []controlSocket
+
+	stopDiscovery context.CancelFunc // nil before Start
 
 	httpServers handover.Servers
 	watching    sync.Once // of the process
@@ -203,6 +206,9 @@ func (a *App) Stop() error {
 	lifecycle.BeginShutdown()
 	a.stopListening()
 	a.closeSockets()
+	if a.stopDiscovery != nil {
+		a.stopDiscovery()
+	}
 	for _, b := range a.Backends {
 		b.stopPreconnect()
 		b.stopFollowing()

@@ -77,6 +77,7 @@ func (a *App) serve() {
 	if a.metrics != nil {
 		a.metrics.Activate()
 	}
+	a.reapplyDiscovery()
 	for name, b := range a.Backends {
 		b.pool.Activate()
 		b.followNames(a)

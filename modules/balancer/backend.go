@@ -34,6 +34,10 @@ type Backend struct {
 	// connections.
 	Servers []*Server `json:"servers,omitzero"`
 
+	// ServerTemplates stand for further servers, whose addresses are found at run time. Policies see
+	// these after the others.
+	ServerTemplates []*ServerTemplate `json:"server_templates,omitempty"`
+
 	// AllBackups lets the policy choose among all backups if no other server is usable. Default: only
 	// the first usable backup serves. It is HAProxy's option allbackups.
 	AllBackups bool `json:"allbackups,omitempty"`
@@ -99,8 +103,8 @@ type Backend struct {
 	// frontend in mode tcp uses a backend in mode http.
 	Site string `json:"site,omitempty"`
 
-	// Preconnect is the number of connections that are kept ready to each usable server, up to its
-	// maxconn, 0 to 1000, so that a client does not wait for a connect. It is an error with servers
+	// Preconnect is the number of connections that are kept ready to each usable server that is not one
+	// of a template, up to its maxconn, 0 to 1000, so that a client does not wait for a connect. It is an error with servers
 	// that are to see the client's address, or whose address depends on the client. Default: 0.
 	Preconnect int `json:"preconnect,omitempty"`
 
@@ -143,6 +147,8 @@ type Backend struct {
 	// Origin is the place of the backend and of some of its options in a Caddyfile. The Caddyfile
 	// adapter writes it; only error messages use it.
 	Origin options.Origin `json:"origin,omitempty"`
+
+	configured int // number of servers that are no slots of templates
 
 	name      string
 	policy    string // its module name
@@ -187,8 +193,8 @@ func (b *Backend) Close() {
 
 // Empty reports whether no option is set.
 func (b *Backend) Empty() bool {
-	configured := *b
-	configured.name, configured.pool, configured.headers = "", nil, nil
-	configured.Origin, configured.written, configured.ready, configured.extra, configured.following = "", nil, nil, nil, nil
-	return reflect.ValueOf(configured).IsZero()
+	bare := *b
+	bare.name, bare.pool, bare.headers = "", nil, nil
+	bare.Origin, bare.written, bare.ready, bare.extra, bare.following = "", nil, nil, nil, nil
+	return reflect.ValueOf(bare).IsZero()
 }

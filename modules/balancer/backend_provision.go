@@ -22,6 +22,9 @@ const policies = "passthrough.policies"
 func (b *Backend) provision(ctx caddy.Context, name string) error {
 	b.name, b.following = name, new(following)
 	b.fillAddresses()
+	if err := b.expandTemplates(); err != nil {
+		return err
+	}
 	if err := b.validate(); err != nil {
 		return err
 	}
@@ -47,6 +50,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 		b.ready = new(readyServers)
 	}
 	if err := b.provisionChecks(ctx); err != nil {
+		return err
+	}
+	if err := b.provisionTemplates(ctx); err != nil {
 		return err
 	}
 	b.prepareAdded()

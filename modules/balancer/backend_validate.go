@@ -34,7 +34,7 @@ func (b *Backend) validate() error {
 
 // validateDestination validates that connections have somewhere to go.
 func (b *Backend) validateDestination() error {
-	if b.Servers == nil && b.Site == "" {
+	if b.Servers == nil && b.ServerTemplates == nil && b.Site == "" {
 		return errors.New("it has no servers: expected at least one")
 	}
 	if strings.Trim(b.Site, siteRunes) != "" {
@@ -61,11 +61,11 @@ func (b *Backend) validateServers() error {
 			return fmt.Errorf("server %d: expected an object with name and address", i+1)
 		}
 		if first, twice := seen[s.Name]; twice && s.Name != "" {
-			return b.at("server", i, fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name))
+			return b.atServer(i, fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name))
 		}
 		seen[s.Name] = i + 1
 		if err := cmp.Or(s.validate(), b.validateHealth(s), b.validateMinConn(s)); err != nil {
-			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
+			return b.atServer(i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 	}
 	return nil

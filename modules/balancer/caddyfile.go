@@ -124,7 +124,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 
 // ValidateWritten validates the block as a whole; begin is its first token.
 func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error {
-	if len(b.Servers) == 0 && b.Site == "" {
+	if len(b.Servers)+len(b.ServerTemplates) == 0 && b.Site == "" {
 		return begin.Errf("backend %q: it has no servers: expected at least one", name)
 	}
 	for i, s := range b.Servers {
@@ -180,6 +180,12 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //		observe layer4|first_byte
 //		error_limit <number>
 //		on_error fastinter|fail_check|sudden_death|mark_down
+//	}
+//	server_template <prefix> <count>|<low>-<high> [<address>] {
+//		discovery <source> [<args…>] {
+//			…
+//		}
+//		<option of server, except for id> [<args…>]
 //	}
 //	allbackups
 //	check [<checker>] {
@@ -243,6 +249,7 @@ func (b *Backend) Options() options.Table {
 	maps.Copy(table, options.Table{
 		"balance":               options.Once(b.noted("balance", b.parseBalance)),
 		"server":                options.Repeatable(b.noted("server", b.parseServer)),
+		"server_template":       options.Repeatable(b.noted("server_template", b.parseServerTemplate)),
 		"use_server":            options.Repeatable(b.noted("use_server", b.parseUseServer)),
 		"use_server_format":     options.Repeatable(b.noted("use_server", b.parseUseServerFormat)),
 		"id":                    options.Int(&b.ID, 1, maxNumber),

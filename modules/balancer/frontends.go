@@ -86,12 +86,18 @@ func jsonPath(name string) string { return "apps.passthrough.frontends." + name 
 
 // Start opens the listeners of frontends and the sockets. Health checks begin later, when the whole
 // configuration runs: until then it may still fail.
-func (a *App) Start() error {
+func (a *App) Start() (err error) {
+	defer func() {
+		if err != nil && a.stopDiscovery != nil { // Caddy does not stop an app whose start has failed
+			a.stopDiscovery()
+		}
+	}()
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
 		if err := a.Backends[name].mayConnect(); err != nil {
 			return options.Report(a.ctx.Logger(), err)
 		}
 	}
+	a.startDiscovery()
 	for _, name := range slices.Sorted(maps.Keys(a.listening)) {
 		if err := a.listening[name].Listen(); err != nil {
 			a.stopListening()

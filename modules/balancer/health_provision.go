@@ -117,7 +117,7 @@ func (b *Backend) provisionChecks(ctx caddy.Context) error {
 	}
 	for i, s := range b.Servers {
 		if err := errors.Join(wrapAbout("check", s.Check.provision(ctx)), wrapAbout("agent", s.Agent.provision(ctx))); err != nil {
-			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
+			return b.atServer(i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 	}
 	return nil

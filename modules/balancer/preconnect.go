@@ -45,7 +45,7 @@ func (b *Backend) validatePreconnect() error {
 		default:
 			continue
 		}
-		return b.at("server", i, fmt.Errorf("preconnect: server %q: %s, and the connection is made before there is a client", s.Name, why))
+		return b.atServer(i, fmt.Errorf("preconnect: server %q: %s, and the connection is made before there is a client", s.Name, why))
 	}
 	return nil
 }
@@ -98,6 +98,9 @@ func (b *Backend) startPreconnect(before *Backend) {
 	c := preconnect.Config{Count: b.Preconnect, MaxAge: cmp.Or(time.Duration(b.PreconnectMaxAge), DefaultPreconnectMaxAge)}
 	b.ready.addresses = make(map[string]string)
 	for _, s := range b.pool.Servers() {
+		if known := b.serverNamed(s.Name); known != nil && known.isSlot() { // its address may change at any time
+			continue
+		}
 		b.ready.addresses[s.Name] = s.Address
 		c.Servers = append(c.Servers, b.preconnectTo(s))
 	}

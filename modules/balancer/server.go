@@ -64,6 +64,8 @@ type Server struct {
 	SocketOptions
 	ProxyHeader
 	HealthOptions
+
+	template *ServerTemplate // nil: it is a server of its own
 }
 
 // Limits limits the load of a server. The names are HAProxy's.
@@ -90,7 +92,7 @@ func (s *Server) validate() error {
 	if err := ValidateName(s.Name); err != nil {
 		return err
 	}
-	if err := validateAddress(s.Address); err != nil {
+	if err := s.validateAddress(); err != nil {
 		return err
 	}
 	if err := options.ValidatePlaceholders(s.Address); err != nil {
@@ -130,6 +132,9 @@ func (s *Server) config() pool.ServerConfig {
 	if _, c.Awaits = s.initialAddress(); !c.Resolvable {
 		c.Awaits = false
 	}
+	if s.isSlot() {
+		c.Resolvable, c.Awaits = true, true
+	}
 	return c
 }
 
@@ -151,6 +156,14 @@ func SplitAddress(address string) (network, to string) {
 		return "unix", path
 	}
 	return resolve.CutNetwork(address)
+}
+
+// validateAddress validates the address of the server, unless that is found at run time.
+func (s *Server) validateAddress() error {
+	if s.isSlot() && s.Address == "" {
+		return nil
+	}
+	return validateAddress(s.Address)
 }
 
 func validateAddress(address string) error {

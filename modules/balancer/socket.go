@@ -183,7 +183,7 @@ func (b *Backend) provisionSockets() error {
 	for i, s := range b.Servers {
 		made, err := b.openSocketOptions(s, opened)
 		if err != nil {
-			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
+			return b.atServer(i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 		if made == nil {
 			continue
@@ -232,7 +232,7 @@ func (b *Backend) Socket(s *pool.Server) *relay.SocketOptions {
 func (b *Backend) mayConnect() error {
 	for i, s := range b.Servers {
 		if err := b.sockets[s.Name].Permitted(); err != nil {
-			return b.at("server", i, fmt.Errorf("backend %q: server %q: transparent %s: %w: expected the capability CAP_NET_ADMIN", b.name, s.Name, b.socketOf(s).Transparent, err))
+			return b.atServer(i, fmt.Errorf("backend %q: server %q: transparent %s: %w: expected the capability CAP_NET_ADMIN", b.name, s.Name, b.socketOf(s).Transparent, err))
 		}
 	}
 	return nil

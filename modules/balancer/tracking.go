@@ -30,7 +30,7 @@ func (a *App) validateTracks(b *Backend) error {
 			continue
 		}
 		if err := a.validateTracking(b, s); err != nil {
-			return b.at("server", i, fmt.Errorf("backend %q: server %d %q: track %s: %w", b.name, i+1, s.Name, s.Track, err))
+			return b.atServer(i, fmt.Errorf("backend %q: server %d %q: track %s: %w", b.name, i+1, s.Name, s.Track, err))
 		}
 	}
 	return nil

@@ -106,8 +106,8 @@ func (p *Maglev) Rebuild(v pool.View) {
 		p.table = newMaglevTable(members, p.TableSize)
 	}
 	byName := make(map[string]*pool.Server, len(v.Servers))
-	for _, s := range v.Servers {
-		byName[s.Name] = s
+	for i, name := range memberNames(v.Servers) {
+		byName[name] = v.Servers[i]
 	}
 	p.servers = make([]*pool.Server, len(p.table.members))
 	for i, m := range p.table.members {

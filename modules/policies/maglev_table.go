@@ -31,11 +31,24 @@ const maxMembers = 1 << 16
 // membersOf returns the servers of a view as a table needs them, sorted by name.
 func membersOf(v pool.View) []maglevMember {
 	members := make([]maglevMember, len(v.Servers))
-	for i, s := range v.Servers {
-		members[i] = maglevMember{s.Name, v.Shares[i]}
+	for i, name := range memberNames(v.Servers) {
+		members[i] = maglevMember{name, v.Shares[i]}
 	}
 	slices.SortFunc(members, func(a, b maglevMember) int { return cmp.Compare(a.name, b.name) })
 	return members[:min(len(members), maxMembers)]
+}
+
+// memberNames returns a name for each server: its own, or the address of a slot of a template, since
+// other nodes may have the same servers in other slots.
+func memberNames(servers []*pool.Server) []string {
+	names, slots := make([]string, len(servers)), make(map[string]bool)
+	for i, s := range servers {
+		names[i] = s.Name
+		if s.Awaits && !slots[s.Address] {
+			names[i], slots[s.Address] = s.Address, true
+		}
+	}
+	return names
 }
 
 // newMaglevTable fills a table. The size must be a prime number.

@@ -257,3 +257,34 @@ func BenchmarkMaglevTable(b *testing.B) {
 		})
 	}
 }
+
+// Nodes that have found the same servers in different slots of a template agree. Slots with the same
+// address have shares of their own.
+func TestMaglevOfTemplates(t *testing.T) {
+	slot := func(name, address string) *pool.Server {
+		return &pool.Server{ServerConfig: pool.ServerConfig{Name: name, Address: address, Weight: 1, Awaits: true}}
+	}
+	owners := func(servers ...*pool.Server) (all []string) {
+		p := &Maglev{TableSize: 101}
+		v := pool.View{Servers: servers}
+		for range servers {
+			v.Shares = append(v.Shares, pool.Scale)
+		}
+		p.Rebuild(v)
+		for _, at := range p.table.slots {
+			all = append(all, p.servers[at].Address)
+		}
+		return all
+	}
+	const a, b, c = "10.0.0.1:443", "10.0.0.2:443", "10.0.0.3:443"
+	if one, two := owners(slot("t1", a), slot("t2", b), slot("t3", c)), owners(slot("t1", c), slot("t2", a), slot("t9", b)); !slices.Equal(one, two) {
+		t.Errorf("%v\n%v", one, two)
+	}
+	seen := make(map[string]int)
+	for _, address := range owners(slot("t1", a), slot("t2", a), slot("t3", b)) {
+		seen[address]++
+	}
+	if seen[a] < 60 || seen[b] < 30 {
+		t.Error(seen)
+	}
+}

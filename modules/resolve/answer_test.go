@@ -195,7 +195,7 @@ func TestAnswerIsBounded(t *testing.T) {
 // There is a route to this system's own addresses, and to no address that is not a host's.
 func TestHasRoute(t *testing.T) {
 	for address, want := range map[string]bool{"::1": true, "ff02::1": false, "fe80::1": false} {
-		if got := hasRoute(netip.MustParseAddr(address)); got != want {
+		if got := HasRoute(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: %v", address, got)
 		}
 	}

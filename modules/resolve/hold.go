@@ -48,17 +48,30 @@ func (h *Hold) isOver(r *record, now time.Time) bool {
 	if h == nil {
 		return isNotFound(r.err) && now.Sub(r.absentSince) >= holdTime
 	}
-	limit := h.Other
-	d, _ := errors.AsType[*net.DNSError](r.err)
-	switch {
-	case isNotFound(r.err):
-		limit = h.NotFound
-	case errors.Is(r.err, ErrRefused):
-		limit = h.Refused
-	case d != nil && (d.IsTimeout || d.IsTemporary):
-		limit = h.Timeout
-	}
+	limit := h.For(r.err)
 	return limit >= 0 && now.Sub(r.confirmedAt) >= limit
+}
+
+// For returns how long addresses stay in use after a lookup with this error; below zero is without
+// limit. h may be nil.
+func (h *Hold) For(err error) time.Duration {
+	if h == nil {
+		if isNotFound(err) {
+			return holdTime
+		}
+		return -1
+	}
+	d, _ := errors.AsType[*net.DNSError](err)
+	switch {
+	case isNotFound(err):
+		return h.NotFound
+	case errors.Is(err, ErrRefused):
+		return h.Refused
+	case d != nil && (d.IsTimeout || d.IsTemporary):
+		return h.Timeout
+	default:
+		return h.Other
+	}
 }
 
 // confirm stores the addresses of a good answer, followed by those that are still held.

@@ -29,9 +29,9 @@ func preferred(e *entry, n Name) []Family {
 	return wanted(n.Family)
 }
 
-// hasRoute reports whether there is a route to an IPv6 address, with a source address that it can
+// HasRoute reports whether there is a route to an IPv6 address, with a source address that it can
 // answer (RFC 6724, rules 1, 2 and 5, simplified). It sends nothing.
-func hasRoute(to netip.Addr) bool {
+func HasRoute(to netip.Addr) bool {
 	conn, err := net.DialUDP("udp6", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 9)))
 	if err != nil {
 		return false

@@ -89,7 +89,7 @@ type Resolver struct {
 
 	clients forClients
 
-	route func(netip.Addr) bool // for tests; nil: hasRoute
+	route func(netip.Addr) bool // for tests; nil: HasRoute
 }
 
 // The resolvers of the process. Their entries outlive configurations.
@@ -240,7 +240,7 @@ func (r *Resolver) lookup(e *entry, f Family) {
 		source = System{}
 	}
 	if route == nil {
-		route = hasRoute
+		route = HasRoute
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
