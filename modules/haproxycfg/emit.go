@@ -44,6 +44,7 @@ func (t *translation) emit() []byte {
 			t.emitSection(p, &app, sites)
 		}
 	}
+	app.Resolvers = t.withServers()
 	app.StickTables, app.SocketsRaw = t.emitTables(), t.emitSockets()
 	if t.exporter {
 		app.MetricsRaw = json.RawMessage(`{"haproxy_names":true}`)

@@ -18,6 +18,12 @@ func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 		clients = t.portFor(p)
 	}
 	s := n.Server
+	if t.withServers()[s.Resolvers] == nil {
+		s.Resolvers = ""
+	}
+	if s.Resolvers == "" {
+		s.InitAddr = nil
+	}
 	s.Address = n.dial(clients)
 	s.SocketOptions, s.ProxyHeader = p.emitServerSocket(n), n.header.emit()
 	if n.check.on {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxysites"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolvers"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -37,7 +38,7 @@ type translation struct {
 	proxies   []*proxy
 	frontends map[string]*proxy
 	backends  map[string]*proxy
-	resolvers map[string]bool
+	resolvers map[string]*resolvers.Resolvers
 	checks    map[string]*proxy      // the healthcheck sections
 	maxconn   int                    // of global; 0: not given
 	limits    balancer.ProcessLimits // the other ones of global
@@ -115,7 +116,7 @@ func newTranslation(branch string) *translation {
 		backends:  make(map[string]*proxy),
 		anonymous: &proxy{kind: "defaults"},
 		defaults:  make(map[string]*proxy),
-		resolvers: make(map[string]bool),
+		resolvers: make(map[string]*resolvers.Resolvers),
 		tables:    make(map[string]*stickTable),
 		peers:     make(map[string]bool),
 		rings:     make(map[string]*ring),

@@ -31,8 +31,8 @@ func (t *translation) validateServerNames(n *server) string {
 	switch {
 	case !slices.Contains([]string{"", "none", "required"}, n.check.verify):
 		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
-	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.incomplete:
-		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
+	case n.Resolvers != "" && t.resolvers[n.Resolvers] == nil && !t.incomplete:
+		return "unable to find required resolvers '" + n.Resolvers + "'" + didYouMean(n.Resolvers, slices.Collect(maps.Keys(t.resolvers)))
 	}
 	return ""
 }

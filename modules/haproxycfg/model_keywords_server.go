@@ -37,7 +37,7 @@ func (k *serverKeyword) apply(t *translation, n *server, pos haproxyfile.Pos, na
 const (
 	noteServerTLS      = "TLS is not terminated here, nor started towards servers: the client's is passed through"
 	noteConnectThrough = "connecting through it is not available"
-	noteRenewed        = noteLookup + ", and renewed while in use"
+	noteStart          = "the start waits for no lookup; `none` and addresses count for servers with `resolvers`"
 
 	noteNamedDefaults = "default-server lines with a name are not available: expected their options in the server lines"
 )
@@ -69,10 +69,11 @@ var serverBasics = []serverKeyword{
 	{names: "slowstart", values: 1, value: "a delay", grade: supported, do: func(n *server, v string) error { return setTime(&n.SlowStart, "slowstart", v) }},
 	{names: "hash-key", values: 1, grade: differs, note: "the ring is built from the servers' ids; other keys are refused", do: hashKey},
 
-	{names: "resolvers", values: 1, grade: differs, note: noteRenewed, do: func(n *server, v string) error { n.resolvers = v; return nil }},
-	{names: "init-addr", values: 1, grade: differs, note: noteRenewed, do: initAddress},
+	{names: "resolvers", values: 1, grade: supported, do: func(n *server, v string) error { n.Resolvers = v; return nil }},
+	{names: "init-addr", values: 1, grade: differs, note: noteStart, do: initAddress},
 	{names: "resolve-prefer", values: 1, grade: supported, do: setResolvePrefer},
-	{names: "resolve-opts|resolve-net", values: 1, grade: differs, note: noteRenewed},
+	{names: "resolve-opts", values: 1, grade: supported, do: setResolveOpts},
+	{names: "resolve-net", values: 1, grade: supported, do: setResolveNet},
 
 	{names: "ssl", grade: refused, note: noteServerTLS},
 	{names: "source", values: 1, value: "<addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name>", grade: differs, note: noteSource, do: setServerSource},

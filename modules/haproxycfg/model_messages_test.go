@@ -166,7 +166,7 @@ func TestNoErrorsFollowFromRefusedLines(t *testing.T) {
 		"check of any address":  {plain + front + "backend b\n\tserver s1 0.0.0.0:443 check\n", []string{"E 'server b/s1' : it has a check, and its address is that of each connection"}},
 		"any address in http":   {"defaults\n\tmode http\n\ttimeout connect 5s\n\ttimeout client 1m\n\ttimeout server 1m\nbackend b\n\tserver s1 0.0.0.0:443\n", []string{"E 'server b/s1' : '0.0.0.0:443': connecting to the client's original destination is not available in mode http"}},
 		"set-dst of a response": {plain + front + "backend b\n\ttcp-response content set-dst src\n\tserver s1 192.0.2.1:443\n", []string{"E 'tcp-response content' expects 'accept', 'reject'"}},
-		"resolvers":             {plain + front + "backend b\n\tserver s1 a.test:443 resolvers dns\nresolvers\n\tnameserver a 192.0.2.9:53\n", []string{"differs from HAProxy: 'resolvers'", "E missing name for resolvers section"}},
+		"resolvers":             {plain + front + "backend b\n\tserver s1 a.test:443 resolvers dns\nresolvers\n\tnameserver a 192.0.2.9:53\n", []string{"E missing name for resolvers section"}},
 		"mode":                  {plain + front + "backend b\n\tmode htpp\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
 		"mode of the frontend":  {plain + "frontend f\n\tmode htpp\n\tbind :443\n\tdefault_backend b\nbackend b\n\tmode http\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
 		"mode of the backend":   {plain + "frontend f\n\tmode http\n\tbind :80\n\tdefault_backend b\nbackend b\n\tmode htpt\n\tserver s1 192.0.2.2:80\n", []string{"E 'mode' : unknown proxy mode 'htpt'"}},

@@ -36,7 +36,7 @@ func (t *translation) doResolve(p *proxy, s statement, has sample.Needs, r rule,
 // validateLookups validates the resolvers that rules name.
 func (t *translation) validateLookups(p *proxy) {
 	for _, r := range p.content {
-		if r.resolvers != "" && !t.resolvers[r.resolvers] && !t.incomplete {
+		if r.resolvers != "" && t.resolvers[r.resolvers] == nil && !t.incomplete {
 			t.errorf(r.at, "Can't find resolvers section '%s' for do-resolve action%s", r.resolvers, didYouMean(r.resolvers, slices.Collect(maps.Keys(t.resolvers))))
 		}
 	}

@@ -19,7 +19,7 @@ type sectionKind struct {
 // [haproxyfile.SectionKinds], which has all others too.
 var untranslated = map[string]sectionKind{
 	"peers":       {ignored, noteNoExchange},
-	"resolvers":   {differs, "host names are looked up by the system's resolver, and renewed while in use"},
+	"resolvers":   {supported, "names are looked up again after their TTL, but at least after `hold valid`; options of a nameserver's address have no effect"},
 	"mailers":     {ignored, "there are no mail alerts"},
 	"userlist":    {supported, "hashes of passwords are those of crypt(3) by SHA-256, SHA-512, MD5 and bcrypt"},
 	"ring":        {supported, "one without a server keeps nothing for `show events`; `timeout` and the options of servers other than log-proto have no effect"},
@@ -55,29 +55,6 @@ func (t *translation) readOther(s haproxyfile.Section) {
 	case "userlist":
 		t.readUserlist(s)
 	case "resolvers":
-		t.resolvers[s.Args[0]] = true
-		t.validateResolvers(s.Lines)
-	}
-}
-
-// resolverWords are the keywords of a resolvers section.
-var resolverWords = []string{"nameserver", "parse-resolv-conf", "resolve_retries", "timeout", "hold", "accepted_payload_size"}
-
-// validateResolvers reports the mistakes that HAProxy would report. The section has no effect,
-// since the system's resolver has its own settings.
-func (t *translation) validateResolvers(lines []haproxyfile.Line) {
-	for _, l := range lines {
-		switch w := l.Words; {
-		case !slices.Contains(resolverWords, w[0]):
-			t.errorf(l.Pos, "unknown keyword '%s' in 'resolvers' section%s", w[0], didYouMean(w[0], resolverWords))
-		case w[0] == "nameserver" && len(w) < 3:
-			t.errorf(l.Pos, "'nameserver' expects <name> and <addr>[:<port>] as arguments")
-		case w[0] == "nameserver":
-			if a, err := haproxyfile.ParseAddress(w[2], haproxyfile.AddressOptions{}); err != nil {
-				t.errorf(l.Pos, "'nameserver %s' : %v", w[1], err)
-			} else if !a.HasPort {
-				t.errorf(l.Pos, "'nameserver %s' : missing port specification in '%s'", w[1], w[2])
-			}
-		}
+		t.readResolvers(s)
 	}
 }

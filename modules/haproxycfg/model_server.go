@@ -27,7 +27,6 @@ type server struct {
 	ssl      bool   // requests go to it over TLS
 	sni      string // the expression
 
-	resolvers  string
 	observe    string
 	check      serverCheck
 	agentCheck bool

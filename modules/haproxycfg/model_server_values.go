@@ -110,11 +110,40 @@ func serverID(n *server, v string) error {
 }
 
 // initAddress validates "init-addr METHOD[,METHOD...]".
-func initAddress(_ *server, v string) error {
+func initAddress(n *server, v string) error {
+	n.InitAddr = strings.Split(v, ",")
 	for method := range strings.SplitSeq(v, ",") {
 		if _, err := netip.ParseAddr(method); err != nil && !slices.Contains([]string{"last", "libc", "none"}, method) {
 			return fmt.Errorf("'init-addr' : unknown init-addr method '%s', supported methods are 'libc', 'last', 'none'", method)
 		}
+	}
+	return nil
+}
+
+// setResolveOpts reads "resolve-opts OPTION[,OPTION...]".
+func setResolveOpts(n *server, v string) error {
+	n.ResolveOpts = strings.Split(v, ",")
+	for _, word := range n.ResolveOpts {
+		if !slices.Contains([]string{"allow-dup-ip", "ignore-weight", "prevent-dup-ip"}, word) {
+			return fmt.Errorf("'resolve-opts' : unknown resolve-opts option '%s', supported methods are 'allow-dup-ip', 'ignore-weight', and 'prevent-dup-ip'", word)
+		}
+	}
+	return nil
+}
+
+// setResolveNet reads "resolve-net NETWORK[,NETWORK...]".
+func setResolveNet(n *server, v string) error {
+	n.ResolveNet = nil
+	for text := range strings.SplitSeq(v, ",") {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			address, addressErr := netip.ParseAddr(text)
+			if addressErr != nil {
+				return fmt.Errorf("'resolve-net' : invalid network '%s'", text)
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		n.ResolveNet = append(n.ResolveNet, network.String())
 	}
 	return nil
 }
