@@ -116,7 +116,7 @@ func TestClientsReturn(t *testing.T) {
 	}
 
 	f.redis.kill()
-	f.expectSame("while Redis is gone", before, f.visits(0, clients, f.nodeOf(1))) // all nodes have all entries
+	f.expectSame("while Redis is gone", before, f.visits(0, clients, f.nodeOf(1))) // known everywhere
 	f.await("unreachable")
 	late := f.visits(clients, clients+500, f.nodeOf(0))
 	f.expectSame("at the same node while Redis is gone", late, f.visits(clients, clients+500, f.nodeOf(0)))

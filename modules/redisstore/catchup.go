@@ -165,7 +165,7 @@ func (c *catchUp) push(ctx context.Context) error {
 	return err
 }
 
-// keeper returns the client of what has the table's keys.
+// keeper returns the client of the node with the table's keys.
 func (s *share) keeper(ctx context.Context) (redis.Cmdable, error) {
 	if cluster, ok := s.client.(*redis.ClusterClient); ok {
 		return cluster.MasterForKey(ctx, s.keys.channel())

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tally"
 )
 
-// result is what became of an entry.
+// result tells whether an entry was found, written or learned, and why not.
 type result uint8
 
 // Results.
@@ -43,7 +43,7 @@ func (t *tallied) of(all ...result) map[string]uint64 {
 	return out
 }
 
-// counts are what Status shows.
+// counts holds the numbers of Status.
 type counts struct {
 	fetches, writes, learned tallied
 	outages                  atomic.Uint64

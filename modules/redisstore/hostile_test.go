@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
 
-// What another program writes to Redis under the names of the table's keys is counted, and left out.
+// What another program writes under the names of the table's keys is counted, and left out.
 func TestForeignValues(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)

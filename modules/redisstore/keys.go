@@ -20,27 +20,26 @@ const (
 	ofNode   = "up:"
 )
 
-// channel is where changes are published.
+// channel returns the channel of changes.
 func (k keys) channel() string { return k.base + "changes" }
 
-// entry is the key of an entry.
+// entry returns the key of an entry.
 func (k keys) entry(key []byte) string { return k.base + ofEntry + string(key) }
 
-// counts is the key of what a run of a node has counted for an entry.
+// counts returns the key of an entry's counts by a run of a node.
 func (k keys) counts(run string, key []byte) string {
 	return k.base + ofCounts + run + ":" + string(key)
 }
 
-// node is the key that exists while a run of a node lives.
+// node returns the key that exists while a run of a node lives.
 func (k keys) node(run string) string { return k.base + ofNode + run }
 
-// pattern matches all keys.
+// pattern returns a pattern that matches all keys.
 func (k keys) pattern() string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(k.base) + "*"
 }
 
-// parse returns the key of the table that the name of a key is about, and the run if that is of
-// counts.
+// parse returns the table's key that the name of a key is about, and the run if it is of counts.
 func (k keys) parse(name string) (key, run string, ok bool) {
 	rest, ok := strings.CutPrefix(name, k.base)
 	if !ok {

@@ -14,7 +14,7 @@ import (
 // quiet is the time for which no outage is logged after the last one.
 const quiet = 10 * time.Second
 
-// outage says what was logged of outages.
+// outage remembers which outage was logged.
 type outage struct {
 	logged bool      // that Redis is unreachable
 	last   time.Time // when that was

@@ -19,7 +19,7 @@ const (
 // dropped when it has been silent for a while. It is safe for concurrent use.
 type peers struct {
 	table  *tables.Table // whose values are to be the sums
-	config tables.Config // of what is counted
+	config tables.Config // of the counts
 
 	mu  sync.Mutex
 	all map[string]*peer

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package redisstore shares stick tables between nodes by Redis or Valkey. It is the module
-// passthrough.stick_stores.redis. A table stays in memory: it is what rules read, and what counts.
-// Each change is written to Redis soon afterwards and published to the other nodes, which keep
-// copies: of the server and the tags of an entry the last one that any node has set, and of counts
-// and rates one for each node, whose sum is what rules see. Only a key that the table lacks is
-// looked up in Redis, for a limited time. While Redis is unreachable, each node goes on with what
-// it has; afterwards they exchange what has changed.
+// passthrough.stick_stores.redis. The table stays in memory, where rules read
+// and change it. Each change is written to Redis soon afterwards and published to the other nodes,
+// which keep copies: of the server and the tags of an entry the last one that any node has set, and
+// of counts and rates one for each node; rules see the sum. Only a key that the table lacks is
+// looked up in Redis, for a limited time. While Redis is unreachable, each node goes on with what it
+// knows; afterwards they exchange the changes.
 package redisstore
 
 import (
@@ -65,7 +65,7 @@ type Redis struct {
 	// Default: passthrough.
 	Prefix string `json:"prefix,omitempty"`
 
-	// Node is the name of this node in what is shown of it. Default: the name of the host.
+	// Node is the name under which this node is shown. Default: the name of the host.
 	Node string `json:"node,omitempty"`
 
 	// Timeout limits the time that a connection waits for the server of its key. Default: 50ms.
@@ -85,7 +85,7 @@ type Sentinel struct {
 	Password string `json:"password,omitempty"`
 }
 
-// settings are what Share needs. They outlive the configuration.
+// settings holds the options of shares. They outlive the configuration.
 type settings struct {
 	client       redis.UniversalOptions // without TLS
 	tls          *checks.TLS            // nil: none

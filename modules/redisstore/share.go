@@ -29,7 +29,7 @@ type share struct {
 	table  *tables.Table
 	config tables.Config
 	feed   *tables.Feed
-	synced *tables.Table // the states that Redis has, as far as this node knows; nil: there are no states
+	synced *tables.Table // the states that Redis has, to this node's knowledge; nil: none are stored
 	peers  peers
 	absent absent
 

@@ -19,8 +19,8 @@ var atOnce = make(chan struct{})
 
 func init() { close(atOnce) }
 
-// step writes a batch of what has changed, or else reads or writes one of the catch-up. It returns
-// the channel to wait for before the next step.
+// step writes a batch of changes, or else does a step of the catch-up. It returns the channel to
+// wait for before the next step.
 func (s *share) step(ctx context.Context, c *catchUp) (next <-chan struct{}, err error) {
 	full, err := s.flush(ctx)
 	switch {
@@ -92,8 +92,8 @@ func (s *share) write(ctx context.Context, keys [][]byte) error {
 	return nil
 }
 
-// read returns what is to be written of an entry: its state if that has changed, and what this node
-// has counted. It notes that a state was sent.
+// read returns the changes of an entry: its state if that has changed, and this node's counts. It
+// notes that a state was sent.
 func (s *share) read(key []byte) (c change) {
 	key, ok := s.table.Canonical(key)
 	if !ok {

@@ -120,8 +120,8 @@ func (b *Backend) Request(v *rules.View, assigned string, p *Pending, find Finde
 	return server, nil
 }
 
-// fetch returns the server of an entry that the store of the rule's table may have, or "". Unless it
-// may wait, p then says that it has to.
+// fetch returns the server of an entry that the store of the rule's table may have, or "". If it
+// has to wait and may not, p says so.
 func (r *Rule) fetch(v *rules.View, key []byte, p *Pending) (server string) {
 	share := r.table.handle.shared.share()
 	if share == nil || !share.Fetches(key) {

@@ -21,7 +21,7 @@ type Store interface {
 	Equal(other Store) bool
 }
 
-// Share is what connects a table with its store. It is safe for concurrent use.
+// Share connects a table with its store. It is safe for concurrent use.
 type Share interface {
 	// Fetches reports whether Fetch would ask the store for a key that the table lacks, and so may
 	// block. It does not while the store is unreachable.
