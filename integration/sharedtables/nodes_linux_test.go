@@ -120,7 +120,8 @@ const config = `{
 }
 `
 
-func startNode(t *testing.T, redis string, servers []string) *node {
+// startNode starts a node. options are more of both tables.
+func startNode(t *testing.T, redis string, servers []string, options string) *node {
 	t.Helper()
 	dir := t.TempDir()
 	n := &node{t: t, byID: programs.Address(t), bySource: programs.Address(t), admin: programs.Address(t), configFile: filepath.Join(dir, "Caddyfile")}
@@ -129,7 +130,7 @@ func startNode(t *testing.T, redis string, servers []string) *node {
 		lines = append(lines, fmt.Sprintf("server s%d %s", i+1, address))
 	}
 	all := strings.Join(lines, "\n")
-	store := "store redis redis://127.0.0.1:" + redis + " {\n timeout 500ms\n}"
+	store := options + "\nstore redis redis://127.0.0.1:" + redis + " {\n timeout 3s\n}"
 	text := fmt.Sprintf(config, n.admin, dir, n.byID, n.bySource, all, store, all, store)
 	if err := os.WriteFile(n.configFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
