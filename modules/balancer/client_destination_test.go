@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolvers"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // local are addresses that clients and the DNS may not choose, in all forms that lead there.
@@ -97,5 +100,20 @@ func TestFillDestination(t *testing.T) {
 		if got, err := FillDestination("*:+0", destination); err == nil {
 			t.Errorf("%s: %s", destination, got)
 		}
+	}
+}
+
+// Rules may only ask resolvers that are defined.
+func TestValidateLookups(t *testing.T) {
+	t.Parallel()
+	a := &App{Resolvers: map[string]*resolvers.Resolvers{"dns": {}}}
+	ask := func(name string) *rules.Config { return &rules.Config{Rules: []*rules.Rule{{Resolvers: name}}} }
+	for _, c := range []*rules.Config{nil, ask(""), ask("dns")} {
+		if err := a.ValidateLookups(c); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := a.ValidateLookups(ask("dsn")); err == nil || !strings.Contains(err.Error(), `resolvers "dsn" is not defined; did you mean "dns"?`) {
+		t.Error(err)
 	}
 }

@@ -27,7 +27,7 @@ type following struct {
 // follows reports whether the server's host name is looked up without being used.
 func (s *Server) follows() bool {
 	network, address := SplitAddress(s.Address)
-	if s.Resolvers == "" || s.isSlot() || network == "unix" || IsTemplate(address) {
+	if s.Resolvers == "" || s.isSlot() || network == "unix" || DependsOnClient(address) {
 		return false
 	}
 	_, err := netip.ParseAddr(hostOf(address))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolvers"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // provisionResolvers opens the resolvers.
@@ -29,9 +30,22 @@ func (a *App) provisionResolvers() error {
 	return nil
 }
 
-// validateResolvers returns an error if a server of a backend refers to resolvers that are not
-// defined.
+// ValidateLookups returns an error if rules refer to resolvers that are not defined.
+func (a *App) ValidateLookups(c *rules.Config) error {
+	for _, name := range c.Resolvers() {
+		if a.Resolvers[name] == nil {
+			return fmt.Errorf("content: do_resolve: resolvers %q is not defined%s", name, options.Suggest(name, slices.Collect(maps.Keys(a.Resolvers))))
+		}
+	}
+	return nil
+}
+
+// validateResolvers returns an error if a server of a backend, or a rule, refers to resolvers that
+// are not defined.
 func (a *App) validateResolvers(b *Backend) error {
+	if err := a.ValidateLookups(b.Content); err != nil {
+		return b.at("content", 0, fmt.Errorf("backend %q: %w", b.name, err))
+	}
 	for i, s := range b.Servers {
 		if s.Resolvers == "" || a.Resolvers[s.Resolvers] != nil {
 			continue

@@ -5,6 +5,7 @@ package frontend
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // choosing returns a connection of a client that asks for a name and connected to 192.0.2.9:443,
@@ -183,5 +185,28 @@ func TestLookupOnShardWaits(t *testing.T) {
 	c.gone = gone
 	if end := c.applyRules(ruleset, true); end != nil || c.viewState.Destination.String() != "192.0.2.79:443" {
 		t.Errorf("%+v, destination %s", end, c.viewState.Destination)
+	}
+}
+
+// A lookup asks the resolvers that its rule names.
+func TestLookupAtNamedResolvers(t *testing.T) {
+	frontendtest.Answers(t, func(string) []string { return []string{"192.0.2.81"} })
+	use := resolve.Acquire("lookups", "", func() *resolve.Resolver {
+		return &resolve.Resolver{Source: frontendtest.Source(func(host string, f resolve.Family) ([]netip.Addr, error) {
+			if f != resolve.IPv4 || host != "named.test" {
+				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+			}
+			return []netip.Addr{netip.MustParseAddr("192.0.2.82")}, nil
+		})}
+	})
+	defer use.Release()
+	const rules = `{"inspect_delay": "30s", "rules": [{"action": "do_resolve", "var": "sess.ip", "value": "req.ssl_sni", "resolvers": %q}, {"action": "set_dst", "value": "var(sess.ip)"}]}`
+	for name, want := range map[string]string{"lookups": "192.0.2.82:443", "": "192.0.2.81:443", "gone": "192.0.2.9:443"} {
+		if got := choosing(t, "named.test", fmt.Sprintf(rules, name)).viewState.Destination.String(); got != want {
+			t.Errorf("resolvers %q: %s, want %s", name, got, want)
+		}
+	}
+	if got := choosing(t, "missing.test", fmt.Sprintf(rules, "lookups")).viewState; got.Redirected {
+		t.Errorf("a name without an address leads to %s", got.Destination)
 	}
 }

@@ -170,11 +170,12 @@ func (c *connection) templateDestination(b *balancer.Backend, s *pool.Server) (d
 		return d, fmt.Errorf("%w: %w", errNoAddress, err)
 	}
 	d = destination{network: network, address: address, naming: s.Naming, resolver: resolve.Named(s.Resolver), filled: address, byClient: true}
-	if host, _, err := net.SplitHostPort(template); err != nil || balancer.IsTemplate(host) {
-		d.resolver = resolve.Clients
+	host, _, err := net.SplitHostPort(template)
+	chosen := err != nil || balancer.IsTemplate(host)
+	if chosen {
+		d.resolver = d.resolver.ForClients()
 	}
-	byClient := d.resolver == resolve.Clients
-	d.checkAddress = func(a netip.AddrPort) error { return c.refuseDestination(b, a, byClient) }
+	d.checkAddress = func(a netip.AddrPort) error { return c.refuseDestination(b, a, chosen) }
 	return d, nil
 }
 

@@ -144,6 +144,9 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 	if err := h.Content.Provision(ctx); err != nil {
 		return h.at("content", 0, fmt.Errorf("content: %w", err))
 	}
+	if err := h.app.ValidateLookups(h.Content); err != nil {
+		return h.at("content", 0, err)
+	}
 	return nil
 }
 

@@ -11,9 +11,10 @@ type forClients struct {
 }
 
 // ForClients returns a resolver with the same source for names that clients choose, which are kept
-// apart and bounded like those of Clients. It is always the same one.
+// apart and bounded like those of Clients. It is always the same one. That of Servers, or of no
+// resolver, is Clients.
 func (r *Resolver) ForClients() *Resolver {
-	if r == Servers {
+	if r == nil || r == Servers {
 		return Clients
 	}
 	r.clients.once.Do(func() {

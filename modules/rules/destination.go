@@ -108,3 +108,16 @@ func (r *Rule) parseResolve(d *caddyfile.Dispenser) error {
 	}
 	return nil
 }
+
+// Resolvers returns the names of the resolvers that rules ask, without that of the system.
+func (c *Config) Resolvers() (all []string) {
+	if c == nil {
+		return nil
+	}
+	for _, r := range c.Rules {
+		if r.Resolvers != "" {
+			all = append(all, r.Resolvers)
+		}
+	}
+	return all
+}

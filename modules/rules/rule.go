@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -113,9 +112,6 @@ func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 	r.action = actions[r.Action]
 	if r.value, r.format, err = r.compile(r.action, loader); err != nil {
 		return err
-	}
-	if resolve.Named(r.Resolvers) == nil {
-		return fmt.Errorf("%s: no resolvers %q are configured", r.Action, r.Resolvers)
 	}
 	r.condition, err = LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
 	return err
