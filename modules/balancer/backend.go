@@ -103,8 +103,9 @@ type Backend struct {
 	// frontend in mode tcp uses a backend in mode http.
 	Site string `json:"site,omitempty"`
 
-	// Preconnect is the number of connections that are kept ready to each usable server that is not one
-	// of a template, up to its maxconn, 0 to 1000, so that a client does not wait for a connect. It is an error with servers
+	// Preconnect is the number of connections that are kept ready to each usable server that is not
+	// one of a template, up to its maxconn, 0 to 1000, so that a client does not wait for a connect.
+	// It is an error with servers
 	// that are to see the client's address, or whose address depends on the client. Default: 0.
 	Preconnect int `json:"preconnect,omitempty"`
 

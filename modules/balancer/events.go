@@ -29,6 +29,7 @@ var eventLines = map[pool.EventKind]eventLine{
 	pool.UsableServerAgain: {"backend has a usable server again", zapcore.InfoLevel},
 	pool.CheckChanged:      {"check", zapcore.InfoLevel},
 	pool.AgentChanged:      {"agent", zapcore.InfoLevel},
+	pool.AddressChanged:    {"server has another address", zapcore.InfoLevel},
 }
 
 // logsChecks reports whether the checks of a server are logged.
@@ -54,7 +55,7 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 		case e.Kind < pool.CheckChanged:
 		case e.Result.Warning != "" || e.Result.Code.Unknown():
 			how.level = zapcore.WarnLevel
-		case !logged:
+		case !logged && e.Kind != pool.AddressChanged:
 			return
 		}
 		list := fields(e)
@@ -82,6 +83,9 @@ func fields(e pool.Event) []zap.Field {
 	}
 	if e.Result.Code != "" {
 		f = append(f, zap.String("reason", e.Result.Code.String()), zap.String("code", string(e.Result.Code)))
+	}
+	if e.To != "" {
+		f = append(f, zap.String("from", e.From), zap.String("to", e.To))
 	}
 	if e.Result.Info != "" {
 		f = append(f, zap.String("info", e.Result.Info))

@@ -60,10 +60,13 @@ func (s *stateLine) HAProxyLine() (severity byte, text string) {
 		return notice, s.server("is UP") + s.cause() + s.online()
 	case pool.MaintStarted:
 		if s.Down {
-			return notice, s.server("was DOWN and now enters maintenance") + s.via() + "."
+			return notice, s.server("was DOWN and now enters maintenance") + s.via() + s.unresolved() + "."
 		}
-		return s.unlessStopping(), s.server("is going DOWN for maintenance") + s.via() + s.left()
+		return s.unlessStopping(), s.server("is going DOWN for maintenance") + s.via() + s.unresolved() + s.left()
 	case pool.MaintEnded:
+		if s.Result.Code == pool.CodeResolved {
+			return notice, s.server("is " + up + "/" + s.mode() + " (resolves again).")
+		}
 		return notice, s.server("is "+up+"/"+s.mode()+" (leaving "+s.forced()+"maintenance)") + "."
 	case pool.DrainStarted:
 		return notice, s.server("enters drain state") + s.via() + s.online()
@@ -75,9 +78,19 @@ func (s *stateLine) HAProxyLine() (severity byte, text string) {
 		return notice, s.check("Health", up)
 	case pool.AgentChanged:
 		return notice, s.check("Agent", up)
+	case pool.AddressChanged:
+		return notice, fmt.Sprintf("%s/%s changed its IP from %s to %s by %s.", s.Backend, s.Server, s.From, s.To, s.Result.Info)
 	case pool.UsableServerAgain:
 	}
 	return notice, ""
+}
+
+// unresolved returns why a server has no address, in parentheses.
+func (s *stateLine) unresolved() string {
+	if !s.Unresolved || s.Result.Code != pool.CodeResolved {
+		return ""
+	}
+	return " (" + s.Result.Info + ")"
 }
 
 // unlessStopping returns the severity of a server that stops: alert, unless it got no new

@@ -114,7 +114,10 @@ func (b *Backend) expandTemplates() error {
 // slot returns the server with that number.
 func (t *ServerTemplate) slot(n int) *Server {
 	s := t.Server
-	s.Name, s.Address, s.template = t.Prefix+strconv.Itoa(n), "", t
+	s.Name, s.template = t.Prefix+strconv.Itoa(n), t
+	if strings.HasPrefix(s.Address, "_") {
+		s.Address = "" // of SRV records, which have the port
+	}
 	if s.Check != nil {
 		s.Check = new(*s.Check)
 	}

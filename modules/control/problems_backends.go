@@ -30,8 +30,9 @@ func backendProblems(now time.Time) (all []Problem) {
 func problemsOf(b *Backend, now time.Time) (all []Problem) {
 	down := serversThat(b, func(s *pool.ServerStatus) bool { return s.Down && s.Admin != pool.Maint })
 	maint := serversThat(b, func(s *pool.ServerStatus) bool { return s.Admin == pool.Maint })
+	unresolved := serversThat(b, func(s *pool.ServerStatus) bool { return s.Unresolved })
 	if b.Down && len(b.Servers) > 0 {
-		all = append(all, backendDown(b, down, maint))
+		all = append(all, backendDown(b, down, maint, unresolved))
 	}
 	all = append(all, serversDown(b, down)...)
 	if n := b.AllQueued(); n > 0 && !b.Down {
@@ -41,7 +42,7 @@ func problemsOf(b *Backend, now time.Time) (all []Problem) {
 		})
 	}
 	tooLong := func(s *pool.ServerStatus) bool { return now.Sub(s.Since) >= forLong }
-	all = append(all, idleServers(b, "server_maint", "in maintenance for more than a day", "Set them ready when the work is done: such servers get no connections.", serversThat(b, func(s *pool.ServerStatus) bool { return s.Admin == pool.Maint && tooLong(s) }))...)
+	all = append(all, idleServers(b, "server_maint", "in maintenance for more than a day", "Set them ready when the work is done: such servers get no connections.", serversThat(b, func(s *pool.ServerStatus) bool { return s.Admin == pool.Maint && !s.Unresolved && tooLong(s) }))...)
 	all = append(all, idleServers(b, "server_drain", "in drain mode for more than a day", "Stop them, or set them ready: such servers get no new connections.", serversThat(b, func(s *pool.ServerStatus) bool { return s.Admin == pool.Drain && tooLong(s) }))...)
 	all = append(all, idleServers(b, "checks_disabled", "without the checks that are configured", "Enable them again: such a server stays up even if it fails.", serversThat(b, func(s *pool.ServerStatus) bool { return s.ChecksOff }))...)
 	return append(all, warningsOf(b)...)
@@ -56,9 +57,11 @@ func serversThat(b *Backend, so func(*pool.ServerStatus) bool) (list []*pool.Ser
 	return list
 }
 
-func backendDown(b *Backend, down, maint []*pool.ServerStatus) Problem {
+func backendDown(b *Backend, down, maint, unresolved []*pool.ServerStatus) Problem {
 	p := Problem{Severity: Critical, Kind: "backend_down", Backend: b.Name, Since: b.Since, What: fmt.Sprintf("Backend %s has no usable server: its connections fail.", b.Name)}
 	switch {
+	case len(unresolved) == len(b.Servers):
+		p.Advice = "No address of its servers is known: look at the log of the DNS or of what finds them."
 	case len(maint) == len(b.Servers):
 		p.Advice = "All its servers are in maintenance. Set one ready."
 	case len(down) > 0:

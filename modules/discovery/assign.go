@@ -96,8 +96,15 @@ func addressOf(s pool.Slot) string {
 	return s.Resolution.Address
 }
 
-// Which slots are suitable for a server that has none, from the best on.
+// wasThere reports whether a server was in a slot before. It and the next functions say which slots
+// suit a server that has no slot, from the best on.
 func wasThere(s pool.Slot, e Endpoint) bool { return slices.Contains(s.Former, e.Address) }
-func isClean(s pool.Slot, _ Endpoint) bool  { return addressOf(s) == "" && len(s.Former) == 0 }
-func isEmpty(s pool.Slot, _ Endpoint) bool  { return addressOf(s) == "" }
-func anySlot(pool.Slot, Endpoint) bool      { return true }
+
+// isClean reports whether a slot has no server, and no sessions of one.
+func isClean(s pool.Slot, _ Endpoint) bool { return isEmpty(s, Endpoint{}) && len(s.Former) == 0 }
+
+// isEmpty reports whether a slot has no server.
+func isEmpty(s pool.Slot, _ Endpoint) bool { return addressOf(s) == "" }
+
+// anySlot reports true.
+func anySlot(pool.Slot, Endpoint) bool { return true }

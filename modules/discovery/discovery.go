@@ -27,17 +27,17 @@ type Endpoint struct {
 // Source finds servers. One value is used by one template of one configuration.
 type Source interface {
 	// Watch calls set with all servers: at first as soon as it knows them, and then when they change,
-	// until ctx is done. If it returns before, for an error or without one, it is called again after a
-	// pause; until then the last servers stay. set may be called as often as Watch likes, from one
-	// goroutine at a time, and does not block. A set without servers is a statement, too: it means
-	// that there are none. A source that does not know should return an error.
+	// until ctx is done. If it returns before, for an error or without one, it is called again after
+	// a pause; until then the last servers stay. set may be called as often as Watch likes, from one
+	// goroutine at a time, and does not block. An empty set removes all servers, after a while: a
+	// source that does not know them should return an error.
 	Watch(ctx context.Context, set func([]Endpoint)) error
 }
 
 // maxEndpoints limits the servers of one source.
 const maxEndpoints = 16384
 
-// validate returns an error that says what is wrong with a set of servers.
+// validate returns an error unless servers can be used.
 func validate(all []Endpoint) error {
 	if len(all) > maxEndpoints {
 		return fmt.Errorf("%d servers: expected at most %d", len(all), maxEndpoints)

@@ -24,7 +24,7 @@ func init() {
 }
 
 // DNSA finds a server at each address of a host. It looks the host up again when the answer
-// expires. It is what a template with an address uses.
+// expires. A template with an address uses it.
 type DNSA struct {
 	// Host is the name of the host. Required.
 	Host string `json:"host"`
@@ -68,7 +68,7 @@ func (d *DNSA) Watch(ctx context.Context, set func([]Endpoint)) error {
 	})
 }
 
-// String returns what is asked for, for logs.
+// String describes the lookups, for logs.
 func (d *DNSA) String() string { return "DNS of " + d.Host }
 
 // UnmarshalCaddyfile parses the module. Syntax:

@@ -26,7 +26,7 @@ func init() {
 
 // DNSSRV finds a server for each SRV record of a name: at the first address of its target, and its
 // port. Those of the lowest priority value come first, if a template has fewer slots than there are
-// records. It is what a template with an address such as _https._tcp.example.com uses.
+// records. A template with an address such as _https._tcp.example.com uses it.
 type DNSSRV struct {
 	// Name is the name of the records, such as _https._tcp.example.com. Required.
 	Name string `json:"name"`
@@ -153,7 +153,7 @@ func (d *DNSSRV) choose(host string, addresses []netip.Addr) netip.Addr {
 	return addresses[0]
 }
 
-// String returns what is asked for, for logs.
+// String describes the lookups, for logs.
 func (d *DNSSRV) String() string { return "SRV records of " + d.Name }
 
 // UnmarshalCaddyfile parses the module. Syntax:

@@ -28,7 +28,7 @@ func asJSON(t *testing.T, v any) string {
 	return string(data)
 }
 
-// dnsMu guards the zones, and what is found in them.
+// dnsMu guards the zones, and the servers found.
 var dnsMu sync.Mutex
 
 // zone is a DNS of a test. The keys are a name and 4, 6 or SRV.
@@ -122,7 +122,7 @@ func follow(t *testing.T, s Source, steps ...step) {
 }
 
 // The servers of a host follow the DNS within the TTL; they stay while it fails, and half a minute
-// when there are none.
+// when it has no addresses.
 func TestDNSA(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		z := &zone{ttl: 2 * time.Second}

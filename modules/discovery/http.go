@@ -23,14 +23,14 @@ func init() {
 	caddy.RegisterModule(new(HTTP))
 }
 
-// HTTP asks for the servers by HTTP at regular intervals. The answer is as in a file, see the module
-// file. An answer with another status than 200, 204 (no servers) or 304 changes nothing.
+// HTTP asks for the servers by HTTP at regular intervals. The answer is as in a file, see the
+// module file. An answer with another status than 200, 204 (no servers) or 304 changes nothing.
 type HTTP struct {
 	// URL is the address to ask at. Required.
 	URL string `json:"url"`
 
-	// Header are further fields of the request. Their values may have placeholders of the process, such
-	// as {env.TOKEN}.
+	// Header are further fields of the request. Their values may have placeholders of the process,
+	// such as {env.TOKEN}.
 	Header http.Header `json:"header,omitempty"`
 
 	// Interval is the time from one request to the next. Default: 10s.

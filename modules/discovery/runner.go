@@ -62,7 +62,7 @@ func (r *Runner) Start(ctx context.Context) {
 	}()
 }
 
-// Ready returns a channel that is closed when the source has found servers, or that there are none.
+// Ready returns a channel that is closed when the source has found servers, or an empty set.
 // Start must have been called.
 func (r *Runner) Ready() <-chan struct{} { return r.ready }
 
@@ -148,7 +148,7 @@ func (r *Runner) use(all []Endpoint) {
 	r.signal()
 }
 
-// stop drops what is yet to come.
+// stop cancels the removal of all servers.
 func (r *Runner) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

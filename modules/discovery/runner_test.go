@@ -46,7 +46,7 @@ func (s *script) Watch(ctx context.Context, set func([]Endpoint)) error {
 	return nil
 }
 
-// run runs a source for a while, and returns what was applied, with its time, and the log.
+// run runs a source for a while, and returns the applied servers, with their time, and the log.
 func run(t *testing.T, s Source, during time.Duration) (applied []string, log []string) {
 	t.Helper()
 	core, entries := observer.New(zap.InfoLevel)
@@ -81,8 +81,8 @@ const (
 	two = "10.0.0.2:443"
 )
 
-// A source may fail, end and panic: its last servers stay. That there are none counts after a while,
-// unless there are some again.
+// A source may fail, end and panic: its last servers stay. An empty set counts after a while,
+// unless there are servers again.
 func TestRunner(t *testing.T) {
 	const failed, works = "discovery of servers failed: keeping the last ones", "discovery of servers works again"
 	for name, c := range map[string]struct {

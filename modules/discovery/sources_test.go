@@ -159,7 +159,8 @@ func TestHTTP(t *testing.T) {
 	watch(t, newHTTP("wrong")).fails(t, "403")
 	w := watch(t, newHTTP("secret"))
 	w.await(t, one)
-	for known := 0; known == 0; time.Sleep(time.Millisecond) { // the test times out without such an answer
+	// The test times out without such an answer.
+	for known := 0; known == 0; time.Sleep(time.Millisecond) {
 		mu.Lock()
 		known = unchanged
 		mu.Unlock()

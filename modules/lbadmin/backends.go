@@ -115,7 +115,7 @@ func transitionTarget(e pool.Event) string {
 		return "no_server"
 	case pool.UsableServerAgain:
 		return "server_again"
-	case pool.CheckChanged, pool.AgentChanged:
+	case pool.CheckChanged, pool.AgentChanged, pool.AddressChanged:
 	}
 	return ""
 }

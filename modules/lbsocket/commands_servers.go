@@ -63,9 +63,21 @@ func endpointOf(text string) endpoint {
 	return endpoint{host, "-", port}
 }
 
+// endpoint returns where the server is; without an address while it has none.
+func (t *target) endpoint() endpoint {
+	if t.Address == "" {
+		return endpoint{"-", "-", "0"}
+	}
+	at := endpointOf(t.Address)
+	if t.Unresolved {
+		at.address = "-"
+	}
+	return at
+}
+
 func showServersConn(r *request) error {
 	return r.eachServer("# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb idle_lim idle_cur idle_per_thr[1]", func(t *target, proxy, number int) {
-		at := endpointOf(t.Address)
+		at := t.endpoint()
 		r.printf("%s/%s %d/%d %s %s - 5000 %d %d %d 0 0 -1 0 0\n", t.backend, t.Name, proxy, number, at.address, at.port, t.Sessions, t.MaxSessions, t.Sessions)
 	})
 }
@@ -75,7 +87,7 @@ const stateHeader = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state sr
 
 func showServersState(r *request) error {
 	return r.eachServer(stateHeader, func(t *target, proxy, number int) {
-		at, check, agent := endpointOf(t.Address), t.checkTarget(), t.agentTarget()
+		at, check, agent := t.endpoint(), t.checkTarget(), t.agentTarget()
 		status, result, health, state := t.checkState()
 		r.printf("%d %s %d %s %s %d %d %d %d %d %d %d %d %d %d 0 0 %s %s - 0 %s %s %s %s\n", proxy, t.backend, number, t.Name, at.address,
 			t.operationState(), t.adminState(), t.Weight, t.ServerConfig.Weight, int(time.Since(t.since()).Seconds()),
@@ -99,8 +111,12 @@ func (t *target) operationState() int {
 
 // adminState returns HAProxy's bits.
 func (t *target) adminState() int {
-	const forcedMaint, inheritedMaint, configuredMaint, forcedDrain = 1, 2, 4, 8
+	const forcedMaint, inheritedMaint, configuredMaint, forcedDrain, resolutionMaint = 1, 2, 4, 8, 32
 	switch {
+	case t.Unresolved && t.Disabled:
+		return resolutionMaint | forcedMaint | configuredMaint
+	case t.Unresolved:
+		return resolutionMaint
 	case t.Admin == pool.Maint && t.Disabled:
 		return forcedMaint | configuredMaint
 	case t.Admin == pool.Maint && t.Track != (pool.Ref{}):

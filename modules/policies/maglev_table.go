@@ -38,8 +38,8 @@ func membersOf(v pool.View) []maglevMember {
 	return members[:min(len(members), maxMembers)]
 }
 
-// memberNames returns a name for each server: its own, or the address of a slot of a template, since
-// other nodes may have the same servers in other slots.
+// memberNames returns a name for each server: its own, or the address of a slot of a template,
+// since other nodes may have the same servers in other slots.
 func memberNames(servers []*pool.Server) []string {
 	names, slots := make([]string, len(servers)), make(map[string]bool)
 	for i, s := range servers {

@@ -258,8 +258,8 @@ func BenchmarkMaglevTable(b *testing.B) {
 	}
 }
 
-// Nodes that have found the same servers in different slots of a template agree. Slots with the same
-// address have shares of their own.
+// Nodes that have found the same servers in different slots of a template agree. Slots with the
+// same address have shares of their own.
 func TestMaglevOfTemplates(t *testing.T) {
 	slot := func(name, address string) *pool.Server {
 		return &pool.Server{ServerConfig: pool.ServerConfig{Name: name, Address: address, Weight: 1, Awaits: true}}

@@ -105,7 +105,7 @@ const (
 	CodeEjected      Code = "EJECT"    // not from a check: failed connects of clients (passive)
 	CodeNotChecked   Code = "INI"      // no check has finished yet
 	CodeManual       Code = "SET"      // not from a check: set by an operator or the configuration
-	CodeResolved     Code = "ADDR"     // not from a check: the DNS or a discovery has changed the address
+	CodeResolved     Code = "ADDR"     // not from a check: another address was found
 	CodeTracked      Code = "TRACK"    // not from a check: taken from the tracked server
 )
 

@@ -5,8 +5,8 @@ package pool
 import "time"
 
 // SetRemovedTimeout limits how long sessions may continue on servers that no configuration has any
-// longer, or at addresses that a server has left by Resolve; zero or less: no limit. It also applies
-// to servers that were removed earlier.
+// longer, or at addresses that a server has left by Resolve; zero or less: no limit. It also
+// applies to servers that were removed earlier.
 func (r *Registry) SetRemovedTimeout(d time.Duration) {
 	r.mu.Lock()
 	r.removed.Store(int64(d))

@@ -11,7 +11,7 @@ import (
 // ErrNotResolved means that a server's address is that of its configuration.
 var ErrNotResolved = errors.New("the address of the server is that of the configuration")
 
-// Resolution is what the DNS or a discovery says of a server's address.
+// Resolution is the address of a server that the DNS or a discovery has found.
 type Resolution struct {
 	// Address is the server's. Without one the server is in maintenance: it gets no connections and
 	// is not checked, but its sessions go on. HAProxy shows that as MAINT (resolution).
@@ -45,8 +45,8 @@ func (r *Registry) Resolve(ref Ref, to Resolution, by string) error {
 	return b.resolve([]Resolved{{ref.Server, to}}, by)
 }
 
-// ResolveAll does the same for many servers of a backend at once, so that connections see all
-// changes or none. Servers that do not exist, or are not Resolvable, are left out. If some
+// ResolveAll resolves many servers of a backend at once, so that connections see all
+// changes or no change. Servers that do not exist, or are not Resolvable, are left out. If some
 // addresses are invalid, the others are set.
 func (r *Registry) ResolveAll(backend string, all []Resolved, by string) error {
 	b := r.serving(backend)

@@ -61,8 +61,8 @@ func expectServer(t testing.TB, r *Registry, server, want string) {
 	}
 }
 
-// A server without an address is in maintenance until one is found, again when there is none any
-// more, and its address and sessions outlive reloads.
+// A server without an address is in maintenance until one is found, again when it is gone,
+// and its address and sessions outlive reloads.
 func TestResolve(t *testing.T) {
 	var r Registry
 	var log []string
@@ -134,8 +134,8 @@ func TestResolveConfigured(t *testing.T) {
 	expectServer(t, &r, "b", "up 10.0.0.9:443")
 }
 
-// What an operator sets stays until the DNS finds something else; a weight of the DNS is that of the
-// configuration.
+// Values that an operator sets stay until the DNS finds something else; a weight of the DNS is that
+// of the configuration.
 func TestResolveAndOperator(t *testing.T) {
 	var r Registry
 	p := openServers(t, &r, nil, slots("a", "b")...)

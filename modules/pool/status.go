@@ -91,7 +91,7 @@ type ServerStatus struct {
 	// checks were disabled at run time.
 	AgentDown, ChecksOff, AgentOff bool
 	// Unresolved reports that the server has no address, because the DNS or a discovery knows none: it
-	// is in maintenance then. Resolution is what they said last; nil: nothing yet.
+	// is in maintenance then. Resolution is the last one; nil: not yet.
 	Unresolved bool
 	Resolution *Resolution
 	// Adjustment holds addresses that were set at run time, Overridden the keys of values that differ

@@ -165,7 +165,7 @@ func checkHealth(s *source) Value {
 }
 
 func serverAddress(s *source) Value {
-	if !s.Addresses {
+	if !s.Addresses || s.server.Unresolved {
 		return Value{}
 	}
 	return text(strings.TrimPrefix(s.server.Address, "unix/"))
@@ -231,6 +231,8 @@ func ServerState(server, checked *pool.ServerStatus) string {
 	switch {
 	case server.Admin == pool.Maint && server.Track != (pool.Ref{}) && checked.Admin == pool.Maint:
 		return "MAINT (via " + server.Track.String() + ")"
+	case server.Unresolved:
+		return "MAINT (resolution)"
 	case server.Admin == pool.Maint:
 		return "MAINT"
 	case server.Down && isAsked && checked.Agent.Code == pool.Layer7Status:
