@@ -85,7 +85,7 @@ var backendMistakes = []mistake{
 		`name "w/b": expected letters, digits`, "Caddyfile:6",
 	}},
 	{"a misspelled block", inBackend, "}\nbackends api {\nserver s1 127.0.0.1:9442", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
-		`unknown option "backends"; did you mean "backend"? (known: backend, frontend, grace_period, log, max_conn_rate, max_sess_rate, maxconn, metrics, overload, removed_server_timeout, resolvers, set_var, socket, status_page, stick_counters, stick_table)`, "Caddyfile:6",
+		`unknown option "backends"; did you mean "backend"? (known: backend, frontend, grace_period, log, max_conn_rate, max_sess_rate, maxconn, metrics, overload, peers, removed_server_timeout, resolvers, set_var, socket, status_page, stick_counters, stick_table)`, "Caddyfile:6",
 	}},
 	{"a log without a file", inBackend, "}\nlog\nbackend api {\nserver s1 127.0.0.1:9442", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
 		`"log" needs an argument`, "Caddyfile:6",

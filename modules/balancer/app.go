@@ -24,6 +24,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/handover"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/peering"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolvers"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
@@ -55,6 +56,9 @@ type App struct {
 	// Resolvers are DNS servers for the host names of servers, by the name that servers refer to. Their
 	// addresses outlive reloads.
 	Resolvers map[string]*resolvers.Resolvers `json:"resolvers,omitempty"`
+
+	// Peers are the sections of processes that exchange the entries of stick tables, by name.
+	Peers map[string]*peering.Section `json:"peers,omitempty"`
 
 	// StickCounters is the number of counters by which a connection can track entries of stick tables,
 	// at most 100. Default: 3. It is HAProxy's tune.stick-counters.
@@ -156,6 +160,9 @@ func (a *App) provision(ctx caddy.Context) error {
 	if err := a.provisionResolvers(); err != nil {
 		return err
 	}
+	if err := a.provisionPeers(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
 		if a.Backends[name] == nil {
 			return fmt.Errorf("backend %q: expected an object with servers", name)
@@ -209,6 +216,7 @@ func (a *App) Stop() error {
 	if a.stopDiscovery != nil {
 		a.stopDiscovery()
 	}
+	a.closePeers()
 	for _, b := range a.Backends {
 		b.stopPreconnect()
 		b.stopFollowing()
@@ -236,6 +244,9 @@ func (a *App) Cleanup() error {
 	}
 	for _, b := range a.Backends {
 		b.Close()
+	}
+	for _, s := range a.Peers {
+		s.Close()
 	}
 	for _, t := range a.StickTables {
 		t.Close()

@@ -72,6 +72,7 @@ func (a *App) serve() {
 	for _, r := range a.Resolvers {
 		r.Serve()
 	}
+	a.activatePeers()
 	a.ProcessLimits.apply(a.ctx.Logger())
 	a.watchProcess()
 	if a.metrics != nil {

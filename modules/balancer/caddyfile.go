@@ -41,6 +41,14 @@ func init() {
 //		resolvers <name> {
 //			…
 //		}
+//		peers <name> {
+//			local <name>
+//			bind  <address> …
+//			peer  <name> <address>
+//			table <name> {
+//				…
+//			}
+//		}
 //		stick_counters <number>
 //		set_var <name> <expression>
 //		log <file>
@@ -84,6 +92,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"backend":                options.Repeatable(a.parseBackend),
 		"stick_table":            options.Repeatable(a.parseStickTable),
 		"resolvers":              options.Repeatable(a.parseResolvers),
+		"peers":                  options.Repeatable(a.parsePeers),
 		"stick_counters":         options.Int(&a.StickCounters, 1, rules.MaxCounters),
 		"metrics":                options.Once(a.parseMetrics),
 		"socket":                 options.Repeatable(a.parseSocket),

@@ -108,6 +108,11 @@ func (a *App) Start() (err error) {
 		a.stopListening()
 		return err
 	}
+	if err := a.openPeers(); err != nil {
+		a.stopListening()
+		a.closeSockets()
+		return err
+	}
 	return nil
 }
 
@@ -128,6 +133,7 @@ func (a *App) Listening() map[string][]durable.Listening {
 		}
 	}
 	a.socketAddresses(all)
+	a.peerAddresses(all)
 	return all
 }
 

@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,7 +37,7 @@ func (a *App) openTable(name string, t *stick.Table) error {
 	if t == nil {
 		return fmt.Errorf("stick table %q: expected an object with type and size", name)
 	}
-	err := ValidateTableName(name)
+	err := cmp.Or(ValidateTableName(name), a.validatePeers(t))
 	if err == nil {
 		err = t.LoadStore(a.ctx)
 	}

@@ -102,6 +102,7 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	language := haproxyfile.Options{Getenv: o.Getenv, Branch: t.branch}
 	language.LocalPeer, _ = os.Hostname()
 	sections, problems := haproxyfile.Read(sources, language)
+	t.localPeer = cmp.Or(t.localPeer, language.LocalPeer)
 	t.problems, t.getenv = problems, haproxyfile.Environment(sections, language)
 	t.incomplete = t.failed()
 	t.skipHTTP = t.wantsSkip(sources, o)

@@ -44,12 +44,12 @@ func (t *translation) emit() []byte {
 			t.emitSection(p, &app, sites)
 		}
 	}
-	app.Resolvers = t.withServers()
+	app.Resolvers, app.Peers = t.withServers(), t.emitPeers()
 	app.StickTables, app.SocketsRaw = t.emitTables(), t.emitSockets()
 	if t.exporter {
 		app.MetricsRaw = json.RawMessage(`{"haproxy_names":true}`)
 	}
-	if len(app.Backends)+len(app.FrontendsRaw)+len(app.StickTables)+len(app.SocketsRaw) > 0 || t.exporter {
+	if len(app.Backends)+len(app.FrontendsRaw)+len(app.StickTables)+len(app.SocketsRaw)+len(app.Peers) > 0 || t.exporter {
 		apps["passthrough"] = caddyconfig.JSON(&app, nil)
 	}
 	if len(sites) > 0 {
@@ -66,6 +66,9 @@ func (t *translation) emitTables() map[string]*stick.Table {
 	all := make(map[string]*stick.Table)
 	for name, table := range t.tables {
 		all[name] = &table.Table
+		if p := t.peers[table.peers]; p != nil && !p.disabled {
+			table.Peers = table.peers
+		}
 	}
 	return all
 }

@@ -78,9 +78,10 @@ type translation struct {
 
 	unixBind      unixSockets
 	ids           map[int]*proxy
-	tables        map[string]*stickTable // by name
-	peers         map[string]bool        // names of peers sections
-	hasSocket     bool                   // stats socket: HAProxy counts it among the sections
+	tables        map[string]*stickTable   // by name
+	peers         map[string]*peersSection // by name
+	localPeer     string                   // the name of this process among peers
+	hasSocket     bool                     // stats socket: HAProxy counts it among the sections
 	questions     []question
 	stickCounters *int // tune.stick-counters; nil: not given
 	tableUses     []tableUse
@@ -118,7 +119,7 @@ func newTranslation(branch string) *translation {
 		defaults:  make(map[string]*proxy),
 		resolvers: make(map[string]*resolvers.Resolvers),
 		tables:    make(map[string]*stickTable),
-		peers:     make(map[string]bool),
+		peers:     make(map[string]*peersSection),
 		rings:     make(map[string]*ring),
 		userlists: make(map[string]*userlist),
 		ids:       make(map[int]*proxy),

@@ -35,6 +35,7 @@ func (t *translation) validate() {
 	}
 	t.warnUnusedDefaultTLS()
 	t.warnUnusedBindTLS()
+	t.finishPeers()
 	t.validateTables()
 	t.validateTableUses()
 	t.validateQuestions()

@@ -61,7 +61,7 @@ var globalKeywords = newTable([]keyword{
 	`), in: inGlobal, grade: ignored, args: noArgs, note: noteProcess},
 	{name: "master-worker|set-dumpable", in: inGlobal, grade: ignored, args: atMost(1), note: noteProcess},
 	{name: "node", in: inGlobal, grade: differs, args: oneArg, do: func(t *translation, _ *proxy, s statement) { t.node = s.args[0] }, note: noteOfPage},
-	{name: "localpeer", in: inGlobal, grade: ignored, args: oneArg, note: noteProcess},
+	{name: "localpeer", in: inGlobal, grade: supported, args: oneArg, do: func(t *translation, _ *proxy, s statement) { t.localPeer = s.args[0] }},
 	{name: "nbthread", in: inGlobal, grade: ignored, args: number(1, 4096), note: noteProcess},
 	{name: anyOf(`
 		thread-groups thread-group thread-hard-limit cpu-map cpu-set cpu-policy numa-cpu-mapping

@@ -139,7 +139,7 @@ var loggingKeywords = []keyword{
 }
 
 var stickingKeywords = []keyword{
-	{name: "stick-table", in: inSections, grade: supported, args: someArgs, do: addTable, note: "`peers`, `recv-only` and `write-to` do nothing: entries are not exchanged. They survive reloads"},
+	{name: "stick-table", in: inSections, grade: supported, args: someArgs, do: addTable, note: "`write-to` does nothing. Entries survive reloads"},
 	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: supported, do: addStick},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
 	{name: "option persist", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},

@@ -17,7 +17,7 @@ const noticeItems = 10
 // Notes that several keywords share.
 const (
 	noteNoTables          = "stick tables are not available yet"
-	noteNoExchange        = "no port is opened for peers, and entries of stick tables are not exchanged"
+	noteNoCopy            = "entries from peers are not copied to another table"
 	noteSectionID         = "sections are identified by name: only the fetches fe_id and be_id use it"
 	noteBindID            = "only the fetches so_id and so_name use it"
 	noteNoStickiness      = "there is no stickiness to configure"
@@ -50,7 +50,7 @@ func (t *translation) notice(pos haproxyfile.Pos, g grade, note, word string) {
 // mootAfter maps the note of a refused keyword to the notes that would then be wrong: those saying
 // that nothing needs it.
 var mootAfter = map[string][]string{
-	noteNoTables:  {noteNoExchange, noteNoStickiness},
+	noteNoTables:  {noteNoCopy, noteNoStickiness},
 	noteBindTLS:   {noteTLS, noteUnusedCertificate},
 	noteServerTLS: {noteServerTLS, noteTLS, noteUnusedCertificate},
 }

@@ -18,7 +18,7 @@ type sectionKind struct {
 // untranslated holds the sections that are not translated. Their names are among
 // [haproxyfile.SectionKinds], which has all others too.
 var untranslated = map[string]sectionKind{
-	"peers":       {ignored, noteNoExchange},
+	"peers":       {supported, notePeers},
 	"resolvers":   {supported, "names are looked up again after their TTL, but at least after `hold valid`; options of a nameserver's address have no effect"},
 	"mailers":     {ignored, "there are no mail alerts"},
 	"userlist":    {supported, "hashes of passwords are those of crypt(3) by SHA-256, SHA-512, MD5 and bcrypt"},

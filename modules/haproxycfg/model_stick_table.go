@@ -31,21 +31,6 @@ func addTable(t *translation, p *proxy, s statement) {
 	t.declareTable(p.name, p.String(), s.Pos, "stick-table", s.args)
 }
 
-// readPeers reads the tables of a peers section, whose names begin with the section's.
-func (t *translation) readPeers(s haproxyfile.Section) {
-	t.peers[s.Args[0]] = true
-	for _, l := range s.Lines {
-		if l.Words[0] != "table" {
-			continue
-		}
-		if len(l.Words) < 2 {
-			t.errorf(l.Pos, "'table' in peers %s: missing name: expected table NAME type TYPE size N", s.Args[0])
-			continue
-		}
-		t.declareTable(s.Args[0]+"/"+l.Words[1], "peers "+s.Args[0], l.Pos, "table", l.Words[2:])
-	}
-}
-
 // declareTable reads the arguments of a table, and adds it.
 func (t *translation) declareTable(name, in string, pos haproxyfile.Pos, word string, args []string) {
 	table := &stickTable{Pos: pos, in: in}
@@ -88,14 +73,13 @@ var tableWords = map[string]func(*translation, *stickTable, string) error{
 	},
 	"store": storeValues,
 	"type":  setTableType,
-	"peers": func(t *translation, table *stickTable, arg string) error {
+	"peers": func(_ *translation, table *stickTable, arg string) error {
 		table.peers = arg
-		t.notice(table.Pos, ignored, noteNoExchange, "stick-table ... peers")
 		return nil
 	},
 	"write-to": func(t *translation, table *stickTable, arg string) error {
 		table.writeTo = arg
-		t.notice(table.Pos, ignored, noteNoExchange, "stick-table ... write-to")
+		t.notice(table.Pos, ignored, noteNoCopy, "stick-table ... write-to")
 		return nil
 	},
 	"srvkey": func(_ *translation, table *stickTable, arg string) error {
@@ -124,7 +108,7 @@ func (t *translation) readTable(table *stickTable, args []string) error {
 			table.NoPurge = true
 			continue
 		case word == "recv-only":
-			t.notice(table.Pos, ignored, noteNoExchange, "stick-table ... recv-only")
+			table.ReceiveOnly = true
 			continue
 		case word == "len" && (table.Type == "string" || table.Type == "binary"):
 			set = setKeyLength
@@ -187,7 +171,7 @@ func storeValues(t *translation, table *stickTable, list string) error {
 // validateTables reports references of tables that lead nowhere.
 func (t *translation) validateTables() {
 	for name, table := range t.tables {
-		if table.peers != "" && !t.peers[table.peers] {
+		if table.peers != "" && t.peers[table.peers] == nil {
 			t.errorf(table.Pos, "'stick-table' in %s: unable to find sync peers '%s': expected a section peers %s", table.in, table.peers, table.peers)
 		}
 		if table.writeTo == "" {

@@ -10,7 +10,7 @@ type Status struct {
 	Local string `json:"local"`
 	// UpToDate tells that this process knows what its peers know, or that none answered in time.
 	UpToDate bool `json:"up_to_date"`
-	// LearnedFrom is the peer from which this process learned all entries last; omitted: none was there
+	// LearnedFrom is the peer from which this process learned all entries last; omitted: none answered
 	// in time.
 	LearnedFrom string `json:"learned_from,omitempty"`
 	// Peers are the other processes.
@@ -27,9 +27,9 @@ type PeerStatus struct {
 	Connected bool `json:"connected"`
 	// Outbound tells that this process has opened it.
 	Outbound bool `json:"outbound"`
-	// Since is when the connection was established; omitted without one.
+	// Since is the time at which the connection was established; omitted without one.
 	Since *time.Time `json:"since,omitempty"`
-	// LastError is why the last connection ended, or could not be established.
+	// LastError is the reason why the last connection ended, or could not be established.
 	LastError string `json:"last_error,omitempty"`
 	// Connections counts the established connections.
 	Connections uint64 `json:"connections"`

@@ -51,7 +51,8 @@ func (b *Backend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // isZero reports whether no option is set.
 func (t *Table) isZero() bool {
-	return t.Type == "" && t.Length == 0 && t.Size == 0 && t.Expire == 0 && !t.NoPurge && len(t.Store) == 0 && t.ServerKey == "" && len(t.StoreInRaw) == 0
+	return t.Type == "" && t.Length == 0 && t.Size == 0 && t.Expire == 0 && !t.NoPurge && len(t.Store) == 0 && t.ServerKey == "" && len(t.StoreInRaw) == 0 &&
+		t.Peers == "" && !t.ReceiveOnly
 }
 
 // keys are the words for keys that are more than themselves.

@@ -4,6 +4,7 @@ package stick
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -51,6 +52,13 @@ type Table struct {
 	// passthrough.stick_stores such as redis. Default: they stay in the memory of this process.
 	StoreInRaw json.RawMessage `json:"store_in,omitempty" caddy:"namespace=passthrough.stick_stores inline_key=module"`
 
+	// Peers names the section of peers that exchange the entries. Default: none.
+	Peers string `json:"peers,omitempty"`
+
+	// ReceiveOnly makes the table take over conn_cur from peers, too: it is otherwise each process's
+	// own. It is HAProxy's recv-only.
+	ReceiveOnly bool `json:"receive_only,omitempty"`
+
 	store  Store // nil: none
 	handle *Handle
 }
@@ -79,6 +87,9 @@ func (t *Table) Config() (tables.Config, error) {
 	}
 	if len(t.StoreInRaw) > 0 && t.Expire == 0 {
 		return c, errNoExpire
+	}
+	if len(t.StoreInRaw) > 0 && t.Peers != "" {
+		return c, errors.New("store_in and peers: expected one of them")
 	}
 	var err error
 	if c.Store, err = parseStore(t.Store); err != nil {
@@ -120,6 +131,8 @@ func (t *Table) Table() *tables.Table { return t.handle.Table() }
 //	expire  <duration>
 //	nopurge
 //	srvkey  name|addr
+//	peers   <section>
+//	receive_only
 //	store   <value>[,<value>…] …
 //	store   <module of a store> … { … }
 func (t *Table) Options() options.Table {
@@ -130,7 +143,11 @@ func (t *Table) Options() options.Table {
 		"expire":  options.Duration(&t.Expire),
 		"nopurge": options.Flag(&t.NoPurge),
 		"srvkey":  options.Text(&t.ServerKey),
-		"store":   options.Repeatable(t.parseStore),
+		"peers":   options.Text(&t.Peers),
+
+		"receive_only": options.Flag(&t.ReceiveOnly),
+
+		"store": options.Repeatable(t.parseStore),
 	}
 }
 
