@@ -65,7 +65,7 @@ type redis struct {
 
 func (r *redis) start(t *testing.T) {
 	t.Helper()
-	r.cmd = exec.Command(programs.Need(t, "redis-server"), "--bind", "127.0.0.1", "--port", r.port, "--save", "", "--dir", t.TempDir()) //nolint:gosec // the test's own arguments
+	r.cmd = exec.Command(programs.Need(t, "redis-server"), "--bind", "127.0.0.1", "--port", r.port, "--save", "", "--dir", t.TempDir())
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func startNode(t *testing.T, redis string, servers []string, options string) *no
 	if err := os.WriteFile(n.configFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n.cmd = exec.Command(caddy.Path(t), "run", "--adapter", "caddyfile", "--config", n.configFile) //nolint:gosec // the test's own program
+	n.cmd = exec.Command(caddy.Path(t), "run", "--adapter", "caddyfile", "--config", n.configFile)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)

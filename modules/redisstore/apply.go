@@ -86,10 +86,10 @@ func (s *share) learnState(key []byte, record string) result {
 		return isLearned
 	}
 	var known []byte
-	s.synced.View(key, func(r tables.Row) { known, _ = appendRecord(nil, s.synced.Config(), r, true) })
+	s.synced.View(key, func(r tables.Row) { known, _ = newRecord(s.synced.Config(), r, true) })
 	full := !s.synced.Learn(key, func(r tables.Row) { readRecord(record, s.synced.Config(), r) })
 	full = !s.table.Learn(key, func(r tables.Row) {
-		state, isSet := appendRecord(nil, s.config, r, true)
+		state, isSet := newRecord(s.config, r, true)
 		if !isSet || string(state) == string(known) {
 			readRecord(record, s.config, r)
 		}

@@ -136,7 +136,7 @@ const maxRuns = 10_000
 func (c *catchUp) push(ctx context.Context) error {
 	s := c.share
 	pipe := s.client.TxPipeline()
-	head := appendHead(nil, changes, s.run, s.node)
+	head := messageHead(changes, s.run, s.node)
 	message := head
 	for range batch {
 		row, ok := c.next()

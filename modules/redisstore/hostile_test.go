@@ -42,7 +42,7 @@ func TestForeignValues(t *testing.T) {
 	for _, text := range []string{"", "1", "2c\x01a\x01b", "1c\xff\xff", "1c\x01a\x01b\x01\x05k", "1c\x00\x00", strings.Repeat("1c", 1000)} {
 		client.Publish(ctx, k.channel(), text)
 	}
-	client.Publish(ctx, k.channel(), appendChange(appendHead(nil, changes, "run", "node"), change{key: "new", parts: hasState, state: string(state)}))
+	client.Publish(ctx, k.channel(), appendChange(messageHead(changes, "run", "node"), change{key: "new", parts: hasState, state: string(state)}))
 	until(t, "messages are read after those that are invalid", func() bool { return m.server("new") == "s1" })
 }
 
@@ -63,7 +63,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d names were learned, want %d", learned, maxServers)
 	}
 	for i := range maxPeers + 10 {
-		s.apply(string(appendHead(nil, heartbeat, fmt.Sprint("run ", i), "node")))
+		s.apply(string(messageHead(heartbeat, fmt.Sprint("run ", i), "node")))
 	}
 	if n := s.peers.count(); n != maxPeers {
 		t.Errorf("%d nodes, want %d", n, maxPeers)
@@ -101,7 +101,7 @@ func FuzzMessage(f *testing.F) {
 		r.SetServer("s1")
 		r.Add(tables.ConnRate, 0, 1)
 	})
-	f.Add(string(appendChange(appendHead(nil, changes, "run", "node"), change{key: "k", parts: hasState | hasCounts, state: string(state), counts: string(record)})))
+	f.Add(string(appendChange(messageHead(changes, "run", "node"), change{key: "k", parts: hasState | hasCounts, state: string(state), counts: string(record)})))
 	f.Add("1c\x01a\x01b\x04\x01k")
 	f.Fuzz(func(t *testing.T, text string) {
 		s := &share{table: tables.New(c), servers: make(map[string]bool), sent: make(map[string]bool), heard: make(map[string]bool), config: c}

@@ -14,8 +14,8 @@ const (
 
 // A message begins with the version, the kind, the run and the name of the node. Entries follow.
 
-func appendHead(b []byte, kind byte, run, node string) []byte {
-	return appendText(appendText(append(b, version, kind), run), node)
+func messageHead(kind byte, run, node string) []byte {
+	return appendText(appendText([]byte{version, kind}, run), node)
 }
 
 // Parts of an entry in a message.

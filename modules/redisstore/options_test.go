@@ -83,8 +83,13 @@ func TestEqual(t *testing.T) {
 		t.Error("the same configuration is another store")
 	}
 	for _, other := range []Redis{
-		{URL: "redis://s"}, {URL: "redis://r", Prefix: "p"}, {URL: "redis://r", Node: "n"}, {URL: "redis://r", Password: "p"},
-		{URL: "redis://r", Timeout: caddy.Duration(time.Second)}, {URL: "rediss://r"}, {URL: "redis://r", TLS: tlsOf(t, `{"server_name": "r"}`)},
+		{URL: "redis://s"},
+		{URL: "redis://r", Prefix: "p"},
+		{URL: "redis://r", Node: "n"},
+		{URL: "redis://r", Password: "p"},
+		{URL: "redis://r", Timeout: caddy.Duration(time.Second)},
+		{URL: "rediss://r"},
+		{URL: "redis://r", TLS: tlsOf(t, `{"server_name": "r"}`)},
 	} {
 		if a.Equal(provisioned(t, other)) {
 			t.Errorf("%+v is the same store", other)

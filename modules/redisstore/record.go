@@ -18,14 +18,14 @@ const maxRecord = 16 << 10
 // isState reports whether the last value that a node sets counts, instead of the sum of all.
 func isState(d tables.Data) bool { return d == tables.Server || d == tables.GPT0 || d == tables.GPT }
 
-// appendRecord appends the state, or what this node has counted, and reports whether that is more
-// than zeros.
-func appendRecord(b []byte, c tables.Config, r tables.Row, state bool) (record []byte, isSet bool) {
+// newRecord returns the record of the state, or of this node's counts, and reports whether that is
+// more than zeros.
+func newRecord(c tables.Config, r tables.Row, state bool) (record []byte, isSet bool) {
 	for _, s := range c.Store {
 		if isState(s.Data) != state {
 			continue
 		}
-		b = appendText(b, s.String())
+		record = appendText(record, s.String())
 		var room [64]byte
 		value := room[:0]
 		for i := range max(s.Count, 1) {
@@ -33,9 +33,9 @@ func appendRecord(b []byte, c tables.Config, r tables.Row, state bool) (record [
 			value, set = appendValue(value, r, s.Data, i)
 			isSet = isSet || set
 		}
-		b = appendText(b, string(value))
+		record = appendText(record, string(value))
 	}
-	return b, isSet
+	return record, isSet
 }
 
 func appendValue(b []byte, r tables.Row, d tables.Data, i int) (value []byte, isSet bool) {
@@ -69,23 +69,23 @@ func readRecord(record string, c tables.Config, r tables.Row) bool {
 }
 
 // into sets the elements of a value.
-func (v *reader) into(r tables.Row, s tables.Store) {
+func (r *reader) into(row tables.Row, s tables.Store) {
 	if s.Data == tables.Server {
-		if v.bad = len(v.rest) > maxName; !v.bad {
-			r.SetServer(v.rest)
+		if r.bad = len(r.rest) > maxName; !r.bad {
+			row.SetServer(r.rest)
 		}
 		return
 	}
 	for i := range max(s.Count, 1) {
 		if s.Data.IsRate() {
-			rate := tables.Rate{Age: time.Duration(min(v.number(), maxAge)) * time.Millisecond, Current: v.number(), Previous: v.number()}
-			if !v.bad {
-				r.SetRate(s.Data, i, rate)
+			rate := tables.Rate{Age: time.Duration(min(r.number(), maxAge)) * time.Millisecond, Current: r.number(), Previous: r.number()}
+			if !r.bad {
+				row.SetRate(s.Data, i, rate)
 			}
 			continue
 		}
-		if n := v.number(); !v.bad {
-			r.Set(s.Data, i, int64(n&maxNumber))
+		if n := r.number(); !r.bad {
+			row.Set(s.Data, i, int64(n&maxNumber))
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (s *server) start() {
 func (s *server) startWith(args ...string) {
 	s.t.Helper()
 	args = append(args, "--bind", "127.0.0.1", "--port", s.port, "--dir", s.dir, "--logfile", s.dir+"/log")
-	s.cmd = exec.Command(programs.Need(s.t, "redis-server"), append(args, s.args...)...) //nolint:gosec // the test's own arguments
+	s.cmd = exec.Command(programs.Need(s.t, "redis-server"), append(args, s.args...)...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestSilentNode(t *testing.T) {
 	a := join(t, store, c)
 	a.awaitConnected()
 	record, _ := recordOf(c, func(r tables.Row) { r.Set(tables.ConnCurrent, 0, 9) })
-	message := appendChange(appendHead(nil, changes, "dead", "node"), change{key: "client", parts: hasCounts, counts: string(record)})
+	message := appendChange(messageHead(changes, "dead", "node"), change{key: "client", parts: hasCounts, counts: string(record)})
 	s.client().Publish(t.Context(), a.share.keys.channel(), message)
 	until(t, "its count is added", func() bool { return a.value("client", tables.ConnCurrent) == 9 })
 	until(t, "its count is dropped", func() bool { return a.value("client", tables.ConnCurrent) == 0 })
@@ -281,8 +281,8 @@ func TestSilentNode(t *testing.T) {
 func recordOf(c tables.Config, f func(tables.Row)) (record, state []byte) {
 	tables.New(c).Update([]byte("k"), func(r tables.Row) {
 		f(r)
-		record, _ = appendRecord(nil, c, r, false)
-		state, _ = appendRecord(nil, c, r, true)
+		record, _ = newRecord(c, r, false)
+		state, _ = newRecord(c, r, true)
 	})
 	return record, state
 }

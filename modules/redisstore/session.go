@@ -46,7 +46,7 @@ func (s *share) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
 	if s.status.get().State == stick.Connected {
-		s.client.Publish(ctx, s.keys.channel(), appendHead(nil, farewell, s.run, s.node))
+		s.client.Publish(ctx, s.keys.channel(), messageHead(farewell, s.run, s.node))
 		s.client.Del(ctx, s.keys.node(s.run))
 	}
 	_ = s.client.Close()
@@ -152,7 +152,7 @@ func (s *share) announce(ctx context.Context) error {
 	defer cancel()
 	_, err := s.client.TxPipelined(within, func(p redis.Pipeliner) error {
 		p.Set(within, s.keys.node(s.run), s.node, lifetime)
-		s.publish(within, p, appendHead(nil, heartbeat, s.run, s.node))
+		s.publish(within, p, messageHead(heartbeat, s.run, s.node))
 		return nil
 	})
 	return err

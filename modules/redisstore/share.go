@@ -164,7 +164,7 @@ func (s *share) learnFetched(key []byte, record string) (valid bool) {
 		return false
 	}
 	s.table.Learn(key, func(r tables.Row) {
-		if _, isSet := appendRecord(nil, s.config, r, true); !isSet {
+		if _, isSet := newRecord(s.config, r, true); !isSet {
 			valid = readRecord(record, s.config, r)
 			return
 		}

@@ -67,7 +67,7 @@ func (s *share) write(ctx context.Context, keys [][]byte) error {
 	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	pipe := s.client.TxPipeline()
-	head := appendHead(nil, changes, s.run, s.node)
+	head := messageHead(changes, s.run, s.node)
 	message := head
 	for _, key := range keys {
 		c := s.read(key)
@@ -106,7 +106,7 @@ func (s *share) read(key []byte) (c change) {
 		return c
 	}
 	var known []byte
-	s.synced.View(key, func(r tables.Row) { known, _ = appendRecord(nil, s.synced.Config(), r, true) })
+	s.synced.View(key, func(r tables.Row) { known, _ = newRecord(s.synced.Config(), r, true) })
 	if string(known) != c.state {
 		s.synced.Learn(key, func(r tables.Row) { readRecord(c.state, s.synced.Config(), r) })
 		c.parts |= hasState
@@ -120,8 +120,8 @@ func (s *share) contents(key []byte) (c change) {
 	var state, counted []byte
 	isSet := false
 	found := s.table.View(key, func(r tables.Row) {
-		state, isSet = appendRecord(nil, s.config, r, true)
-		counted, _ = appendRecord(nil, s.config, r, false)
+		state, isSet = newRecord(s.config, r, true)
+		counted, _ = newRecord(s.config, r, false)
 	})
 	if !found {
 		return c
@@ -170,7 +170,7 @@ func (s *share) publishForgotten(ctx context.Context, keys [][]byte) error {
 		keys = keys[len(some):]
 		within, cancel := context.WithTimeout(ctx, patience)
 		_, err := s.client.TxPipelined(within, func(p redis.Pipeliner) error {
-			message := appendHead(nil, changes, s.run, s.node)
+			message := messageHead(changes, s.run, s.node)
 			for _, key := range some {
 				if key, ok := s.table.Canonical(key); ok {
 					s.forgetEntry(s.run, key) // it may have been read from Redis meanwhile

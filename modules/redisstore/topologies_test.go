@@ -165,7 +165,7 @@ func TestCluster(t *testing.T) {
 		s := startRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", strings.TrimPrefix(programs.Address(t), "127.0.0.1:"))
 		nodes, addresses = append(nodes, s), append(addresses, "127.0.0.1:"+s.port)
 	}
-	out, err := exec.Command(programs.Need(t, "redis-cli"), append(append([]string{"--cluster", "create"}, addresses...), "--cluster-yes")...).CombinedOutput() //nolint:gosec // the test's own arguments
+	out, err := exec.Command(programs.Need(t, "redis-cli"), append(append([]string{"--cluster", "create"}, addresses...), "--cluster-yes")...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
