@@ -5,8 +5,8 @@
 // and change it. Each change is written to Redis soon afterwards and published to the other nodes,
 // which keep copies: of the server and the tags of an entry the last one that any node has set, and
 // of counts and rates one for each node; rules see the sum. Only a key that the table lacks is
-// looked up in Redis, for a limited time. While Redis is unreachable, each node goes on with what it
-// knows; afterwards they exchange the changes.
+// looked up in Redis, for a limited time. While Redis is unreachable, each node goes on alone;
+// afterwards they exchange their changes.
 package redisstore
 
 import (
