@@ -154,7 +154,7 @@ func (t *translation) useBackendRules(p *proxy) (uses []useRule) {
 
 func emitRules(list []rule) (out []*rules.Rule) {
 	for _, r := range list {
-		c := &rules.Rule{Action: r.action, Var: r.variable, Value: r.value, Counter: r.counter, Index: r.index, Key: r.key, Table: r.table, Prefer: r.prefer}
+		c := &rules.Rule{Action: r.action, Var: r.variable, Value: r.value, Counter: r.counter, Index: r.index, Key: r.key, Table: r.table, Resolvers: r.resolvers, Prefer: r.prefer}
 		switch r.action {
 		case "close", "reset", "drop": // actions that the log names the origin of
 			c.Origin = r.origin

@@ -28,7 +28,7 @@ func (t *translation) validate() {
 		if p.isBackend() {
 			t.validateBackend(p)
 		}
-		t.validateLookups(p)
+		t.finishLookups(p)
 		t.warnTimeouts(p)
 		t.warnUnlogged(p)
 		t.validatePage(p)

@@ -52,7 +52,7 @@ var tcpActions = newTable([]keyword{
 	{name: expectNetScaler, in: inFrontends, grade: refused, note: "it is not available in rules: expected accept-netscaler-cip MAGIC on the bind"},
 })
 
-const noteDoResolve = "names are looked up by the system's resolver; without inspect-delay a lookup may take 5 s (HAProxy leaves the variable unset then); a name of both families has an IPv4 address if ipv4 is given"
+const noteDoResolve = "without inspect-delay a lookup may take 5 s; HAProxy leaves the variable unset then"
 
 const noteSetDst = "a server 0.0.0.0 does not connect to a loopback, link-local or own address that a client may have chosen, only to one of a constant or a map"
 

@@ -33,11 +33,15 @@ func (t *translation) doResolve(p *proxy, s statement, has sample.Needs, r rule,
 	return t.ruleValue(p, s, has, r)
 }
 
-// validateLookups validates the resolvers that rules name.
-func (t *translation) validateLookups(p *proxy) {
-	for _, r := range p.content {
+// finishLookups validates the resolvers that rules name. Resolvers without servers are the system's.
+func (t *translation) finishLookups(p *proxy) {
+	for i := range p.content {
+		r := &p.content[i]
 		if r.resolvers != "" && t.resolvers[r.resolvers] == nil && !t.incomplete {
 			t.errorf(r.at, "Can't find resolvers section '%s' for do-resolve action%s", r.resolvers, didYouMean(r.resolvers, slices.Collect(maps.Keys(t.resolvers))))
+		}
+		if t.withServers()[r.resolvers] == nil {
+			r.resolvers = ""
 		}
 	}
 }
