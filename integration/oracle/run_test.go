@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/dnsclient/dnstest"
 )
 
 // program is one of the two compared programs. It is safe for concurrent use.
@@ -46,6 +47,7 @@ type run struct {
 	servers map[string]*server
 	clients []*client
 	asked   map[string]chan outcome // pending HTTP requests
+	dns     *dnstest.Server         // nil: none
 	states  chronicle
 	told    int // number of lines about servers that the script has asked for
 	step    int // index of the current step in the script
@@ -119,6 +121,14 @@ func (r *run) prepare(s *scenario, dir, config string) (env []string, err error)
 	}
 	names := make(map[string]string) // of all ports
 	for _, name := range s.ports {
+		if name == dnsPort {
+			if err := r.startDNS(s); err != nil {
+				return nil, err
+			}
+			names[r.ports[name]] = name
+			env = append(env, name+"="+r.ports[name])
+			continue
+		}
 		address, err := programs.FreeAddress()
 		if err != nil {
 			return nil, err
@@ -151,6 +161,9 @@ func (r *run) close() {
 	}
 	for _, s := range r.servers {
 		_ = s.kill()
+	}
+	if r.dns != nil {
+		r.dns.Close()
 	}
 }
 

@@ -28,6 +28,7 @@ type scenario struct {
 	before   version           // of HAProxy: this and newer ones do something else; zero: none does
 	files    map[string]string // files that it names
 	ports    []string          // port variables in it that no server has
+	dns      []dnsReply        // what the DNS server says at first
 	servers  map[string]behaviour
 	steps    []*step
 	hellos   map[string][]byte // by the words of their requests
@@ -118,6 +119,8 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 		switch data := string(f.Data); f.Name {
 		case "haproxy.cfg":
 			s.config = data
+		case "dns":
+			err = s.readLines(data, lines, s.addReply)
 		case "servers":
 			err = s.readLines(data, lines, s.addServer)
 		case "script":

@@ -31,6 +31,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"answered": parseAnswered,
 	"wait":     parseWait,
 	"server":   parseServer,
+	"dns":      parseDNS,
 	"kill":     parseKill,
 	"set":      parseSet,
 	"states":   parseStates,

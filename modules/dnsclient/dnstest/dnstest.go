@@ -38,52 +38,66 @@ type Server struct {
 	mu      sync.Mutex
 	replies map[string]Reply
 	asked   map[string]int
+	running []func() // each stops one
 }
 
 // Start starts a server, which stops when the test ends. It knows no names.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{replies: make(map[string]Reply), asked: make(map[string]int)}
-	stream, packets := listen(t)
-	s.Address = stream.Addr().String()
-	s.serve(t, &dns.Server{Listener: stream})
-	s.serve(t, &dns.Server{PacketConn: packets})
-	return s
+	for range 100 {
+		s, err := Open("127.0.0.1:0")
+		if err == nil {
+			t.Cleanup(s.Close)
+			return s
+		}
+	}
+	t.Fatal("no port is free for both UDP and TCP")
+	return nil
+}
+
+// Open starts a server at an address, over UDP and TCP. Close it afterwards.
+func Open(address string) (*Server, error) {
+	stream, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	packets, err := net.ListenPacket("udp", stream.Addr().String())
+	if err != nil {
+		_ = stream.Close()
+		return nil, err
+	}
+	s := newServer(stream.Addr())
+	s.serve(&dns.Server{Listener: stream})
+	s.serve(&dns.Server{PacketConn: packets})
+	return s, nil
+}
+
+func newServer(at net.Addr) *Server {
+	return &Server{Address: at.String(), replies: make(map[string]Reply), asked: make(map[string]int)}
+}
+
+// Close stops the server.
+func (s *Server) Close() {
+	for _, stop := range s.running {
+		stop()
+	}
+	s.running = nil
 }
 
 // StartTLS starts a server that speaks TLS.
 func StartTLS(t testing.TB, config *tls.Config) *Server {
 	t.Helper()
-	s := &Server{replies: make(map[string]Reply), asked: make(map[string]int)}
 	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Address = l.Addr().String()
-	s.serve(t, &dns.Server{Listener: l})
+	s := newServer(l.Addr())
+	s.serve(&dns.Server{Listener: l})
+	t.Cleanup(s.Close)
 	return s
 }
 
-// listen returns sockets of the same port.
-func listen(t testing.TB) (net.Listener, net.PacketConn) {
-	t.Helper()
-	for range 100 {
-		stream, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		packets, err := net.ListenPacket("udp", stream.Addr().String())
-		if err == nil {
-			return stream, packets
-		}
-		_ = stream.Close()
-	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return nil, nil
-}
-
-func (s *Server) serve(t testing.TB, d *dns.Server) {
-	t.Helper()
+func (s *Server) serve(d *dns.Server) {
 	ready := make(chan struct{})
 	d.Handler, d.NotifyStartedFunc = s, func() { close(ready) }
 	ended := make(chan struct{})
@@ -92,7 +106,7 @@ func (s *Server) serve(t testing.TB, d *dns.Server) {
 		_ = d.ActivateAndServe()
 	}()
 	<-ready
-	t.Cleanup(func() {
+	s.running = append(s.running, func() {
 		_ = d.Shutdown()
 		<-ended
 	})
