@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/events"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/peering"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
@@ -64,6 +65,7 @@ var operations = map[string]operation{
 		{"follow", "boolean", "Follow the events."},
 	}},
 	"GET certificates": {summary: "Lists the certificates of the servers whose checks use TLS.", answer: Certificates{}},
+	"GET peers":        {summary: "Shows the peers that exchange the entries of stick tables.", answer: []peering.Status{}},
 	"GET dns":          {summary: "Shows the resolvers and their host names.", answer: []Resolver{}},
 	"GET overrides":    {summary: "Lists the values that were set at run time and differ from the configuration.", answer: []Override{}},
 	"DELETE overrides": {summary: "Returns values to those of the configuration: of a server, a frontend, the process, or all.", answer: Dropped{}, parameters: []parameter{

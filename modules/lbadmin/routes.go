@@ -42,6 +42,7 @@ var routes = slices.Concat([]route{
 	{path: "events", query: []string{"since", "limit", "follow"}, methods: map[string]method{"GET": listEvents}},
 	{path: "certificates", methods: map[string]method{"GET": get(newCertificates)}},
 	{path: "dns", methods: map[string]method{"GET": get(newResolvers)}},
+	{path: "peers", methods: map[string]method{"GET": get(control.Peers)}},
 	{path: "overrides", query: overrideParameters, methods: map[string]method{"GET": get(newOverrides), "DELETE": dropOverrides}},
 	{path: "errors", methods: map[string]method{"GET": get(newErrors), "DELETE": clearErrors}},
 	{path: "tables", methods: map[string]method{"GET": get(newTables)}},

@@ -27,18 +27,6 @@ func showBackend(r *request) error {
 	return nil
 }
 
-// showPeers shows no peers, since stick tables are not exchanged with other processes.
-func showPeers(r *request) error {
-	names := r.args
-	if word := r.arg(0); word == "dict" || word == "-" {
-		names = names[1:]
-	}
-	if len(names) > 0 {
-		return message("No such peers")
-	}
-	return nil
-}
-
 func showSchema(r *request) error {
 	statfields.WriteSchema(r.out)
 	return nil

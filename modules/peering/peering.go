@@ -23,8 +23,8 @@ import (
 // Section is a group of processes that exchange the entries of stick tables by HAProxy's peers
 // protocol. It is HAProxy's section peers.
 type Section struct {
-	// Local is the name of this process among the peers, by which the others know it. Default: the name
-	// of the host. It is HAProxy's localpeer.
+	// Local is the name of this process among the peers, by which the others know it. Default: the
+	// name of the host. It is HAProxy's localpeer.
 	Local string `json:"local,omitempty"`
 
 	// Bind are the addresses at which other peers connect, HOST:PORT. Their connections are not
