@@ -201,6 +201,10 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 		b.Response = &rules.Config{InspectDelay: caddy.Duration(p.responseDelay), Rules: emitRules(p.response)}
 	}
 	for _, n := range p.servers {
+		if n.count > 0 {
+			b.ServerTemplates = append(b.ServerTemplates, t.emitTemplate(p, n))
+			continue
+		}
 		b.Servers = append(b.Servers, t.emitServer(p, n))
 	}
 	shareCheck(b)

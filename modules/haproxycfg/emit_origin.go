@@ -27,7 +27,11 @@ func (t *translation) originOfBackend(p *proxy) options.Origin {
 		r.NoteAt("check", p.servers[0].File, p.servers[0].Line)
 	}
 	for _, n := range p.servers {
-		r.NoteAt("server", n.File, n.Line)
+		word := "server"
+		if n.count > 0 {
+			word = "server_template"
+		}
+		r.NoteAt(word, n.File, n.Line)
 	}
 	return r.Origin()
 }

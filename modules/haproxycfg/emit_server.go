@@ -14,7 +14,7 @@ import (
 // emitServer returns the server as a part of its backend.
 func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	clients := 0
-	if !n.endpoint.HasPort && !t.setsPorts() {
+	if !n.endpoint.HasPort && n.service() == "" && !t.setsPorts() {
 		clients = t.portFor(p)
 	}
 	s := n.Server

@@ -42,7 +42,7 @@ func (t *translation) validateServerCheck(p *proxy, n *server) string {
 	if isClientDestination(&n.endpoint) && (n.check.on && n.check.Address == "" || n.agentCheck && n.agent.Address == "") {
 		return "it has a check, and its address is that of each connection: expected 'addr ADDRESS' beside 'check', 'agent-addr ADDRESS' beside 'agent-check'"
 	}
-	if n.check.on && !n.endpoint.HasPort && n.check.Port == 0 && !t.checkOf(p, n).hasPort() && !n.endpoint.Family.IsUnix() {
+	if n.check.on && !n.endpoint.HasPort && n.service() == "" && n.check.Port == 0 && !t.checkOf(p, n).hasPort() && !n.endpoint.Family.IsUnix() {
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
 	}
 	return message(t.validateCheckSection(p, n))

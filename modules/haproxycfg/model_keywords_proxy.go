@@ -43,7 +43,7 @@ var routingKeywords = []keyword{
 	{name: "use-server", in: inSections, grade: supported, do: addUseServer},
 	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up when it is first needed, and again while it is in use, not once at start"},
 	{name: "default-server", in: inBackends, grade: supported, strict: true, do: setDefaultServer},
-	{name: "server-template", in: inBackend, grade: refused, strict: true, note: noteNotYet + "; expected a server line for each server"},
+	{name: "server-template", in: inBackend, grade: differs, strict: true, do: addServerTemplate, note: noteTemplate},
 	{name: "dispatch", in: inBackend, grade: refused, note: "HAProxy removed it in 3.5; expected a server line"},
 	{name: "transparent|option transparent", in: inBackends, grade: refused, note: "HAProxy removed it in 3.5; expected servers with addresses"},
 	{name: "source", in: inBackends, grade: differs, do: setSource, note: noteSource},

@@ -34,6 +34,8 @@ type server struct {
 	tls        tlsSettings
 	checkTLS   checks.TLS // the TLS that its checks offer, made from tls
 
+	low, count int // of a server-template
+
 	invalid bool // its line has an error
 }
 
