@@ -53,8 +53,8 @@ type App struct {
 	// reloads.
 	StickTables map[string]*stick.Table `json:"stick_tables,omitempty"`
 
-	// Resolvers are DNS servers for the host names of servers, by the name that servers refer to. Their
-	// addresses outlive reloads.
+	// Resolvers are DNS servers for the host names of servers, by the name that servers refer to.
+	// Their addresses outlive reloads.
 	Resolvers map[string]*resolvers.Resolvers `json:"resolvers,omitempty"`
 
 	// Peers are the sections of processes that exchange the entries of stick tables, by name.

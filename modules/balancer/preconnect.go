@@ -98,7 +98,7 @@ func (b *Backend) startPreconnect(before *Backend) {
 	c := preconnect.Config{Count: b.Preconnect, MaxAge: cmp.Or(time.Duration(b.PreconnectMaxAge), DefaultPreconnectMaxAge)}
 	b.ready.addresses = make(map[string]string)
 	for _, s := range b.pool.Servers() {
-		if known := b.serverNamed(s.Name); known != nil && known.isSlot() { // its address may change at any time
+		if known := b.serverNamed(s.Name); known != nil && known.isSlot() { // its address may change
 			continue
 		}
 		b.ready.addresses[s.Name] = s.Address

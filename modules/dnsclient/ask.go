@@ -29,7 +29,7 @@ func (c *Client) ask(ctx context.Context, name string, kind uint16) (answer, err
 	return last.answer, last.err
 }
 
-// reply is what one server has answered.
+// reply is the answer of one server, or its failure.
 type reply struct {
 	answer answer
 	err    error
@@ -72,7 +72,8 @@ func (c *Client) attempt(ctx context.Context, name string, kind uint16) reply {
 // minPause is the least time from one attempt to the next.
 const minPause = 100 * time.Millisecond
 
-// certainty orders failures: what one server knows for sure counts more than the silence of another.
+// certainty orders failures: what one server knows for sure counts more than the silence of
+// another.
 func certainty(err error) int {
 	d, ok := errors.AsType[*net.DNSError](err)
 	switch {

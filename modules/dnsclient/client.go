@@ -3,7 +3,8 @@
 // Package dnsclient is a source of addresses that asks given DNS servers: all of them at once, and
 // the first good answer counts. It believes only answers to its own question, and of those only the
 // records that the question leads to. It is used instead of the system's resolver where a
-// configuration names its own servers; it knows the TTL of addresses, SRV records, and DNS over TLS.
+// configuration names its own servers; it knows the TTL of addresses, SRV records, and DNS over
+// TLS.
 package dnsclient
 
 import (

@@ -174,7 +174,7 @@ func TestFirstGoodAnswer(t *testing.T) {
 	expect(t, c, "web.test", "192.0.2.1")
 }
 
-// A question that nobody answers is repeated.
+// A question without an answer is repeated.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	s := dnstest.Start(t)

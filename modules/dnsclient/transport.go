@@ -68,7 +68,7 @@ func (s *Server) exchange(ctx context.Context, question *dns.Msg, size int) (*dn
 	return m, err
 }
 
-// askNew asks by a new socket, which has a source port that others cannot know.
+// askNew asks by a new socket, whose source port others cannot know.
 func (s *Server) askNew(ctx context.Context, network string, question *dns.Msg, size int) (*dns.Msg, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, s.Address)
 	if err != nil {

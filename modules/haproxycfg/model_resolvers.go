@@ -67,8 +67,8 @@ func readResolversLine(r *resolvers.Resolvers, words []string) error {
 	return nil
 }
 
-// readNameserver reads "nameserver NAME ADDRESS:PORT [OPTIONS]". The options are those of a server of
-// a ring, for TCP.
+// readNameserver reads "nameserver NAME ADDRESS:PORT [OPTIONS]". The options are those of a server
+// of a ring, for TCP.
 func readNameserver(r *resolvers.Resolvers, args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("'nameserver' expects <name> and <addr>[:<port>] as arguments")

@@ -38,7 +38,7 @@ type Share struct {
 	State string `json:"state"`
 	// Since is when the state began.
 	Since time.Time `json:"since"`
-	// Error is why the store was unreachable the last time.
+	// Error is the reason for which the store was unreachable the last time.
 	Error string `json:"error,omitempty"`
 	// Nodes is the number of other nodes.
 	Nodes int `json:"nodes"`

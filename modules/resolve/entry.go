@@ -37,7 +37,7 @@ type record struct {
 	settledAt       time.Time                // since then no lookup needs to wait
 	absentSince     time.Time                // since then the DNS has none; zero: it has
 	confirmedAt     time.Time                // when the DNS had them last
-	seen            map[netip.Addr]time.Time // when the DNS had each last; nil unless Hold.Obsolete is set
+	seen            map[netip.Addr]time.Time // in the last answer with each; nil without Hold.Obsolete
 	err             error                    // of the last lookup
 	failureNotified bool                     // Notify was called: renewing fails
 }

@@ -72,7 +72,7 @@ func (u *Use) Release() {
 	}
 }
 
-// inUse returns the use whose resolver Named returns; nil: there is none. The caller holds the lock.
+// inUse returns the use whose resolver Named returns, or nil. The caller holds the lock.
 func inUse(name string) *Use {
 	uses := named.uses[name]
 	for _, u := range slices.Backward(uses) {
@@ -86,7 +86,7 @@ func inUse(name string) *Use {
 	return uses[len(uses)-1]
 }
 
-// Named returns the resolver of that name: "" is Servers. It returns nil if there is none.
+// Named returns the resolver of that name: "" is Servers. It returns nil if no resolver has the name.
 func Named(name string) *Resolver {
 	if name == "" {
 		return Servers
@@ -115,7 +115,7 @@ func AllNamed() map[string]*Resolver {
 func (r *Resolver) adopt(from *Resolver) {
 	from.mu.Lock()
 	all := make([]*entry, 0, len(from.entries))
-	for element := from.used.Back(); element != nil; element = element.Prev() { // the longest unused first
+	for element := from.used.Back(); element != nil; element = element.Prev() { // oldest first
 		all = append(all, element.Value.(*entry).renewed())
 	}
 	done := from.done

@@ -24,7 +24,8 @@ type NameserverStats struct {
 	Valid, NotFound, Refused, Other, Timeouts uint64
 }
 
-// Nameservers returns the numbers of the resolver's DNS servers; nil: its source does not know them.
+// Nameservers returns the numbers of the resolver's DNS servers; nil: its source does not know
+// them.
 func (r *Resolver) Nameservers() []NameserverStats {
 	if c, ok := r.Source.(Counted); ok {
 		return c.Nameservers()

@@ -75,7 +75,7 @@ type Resolver struct {
 	// Retry is the time from the end of a failed lookup to the start of the next. Default: 1 s.
 	Retry time.Duration
 	// Hold says how long addresses stay in use that the DNS does not confirm. Default: half a minute
-	// after it said for the first time that there are none, and without limit if it does not answer.
+	// after it denied them for the first time, and without limit if it does not answer.
 	Hold *Hold
 	// Notify is called after lookups that changed something, one call at a time for each name. It must
 	// not call the resolver.

@@ -75,7 +75,7 @@ type Hold struct {
 	Obsolete caddy.Duration `json:"obsolete,omitempty"`
 
 	// NX is the time for which addresses stay in use after the last answer with addresses, if the DNS
-	// says that there are none. Then servers of that name are in maintenance. Default: 30s.
+	// says that a name has no addresses. Then servers of that name are in maintenance. Default: 30s.
 	NX caddy.Duration `json:"nx,omitempty"`
 
 	// Refused, Timeout and Other are the same if the servers refuse, do not answer, or answer with

@@ -58,7 +58,8 @@ func (f *Feed) Take(max int) (keys [][]byte) {
 	return keys
 }
 
-// Len returns the number of keys that Take would return, and of entries that were dropped meanwhile.
+// Len returns the number of keys that Take would return, and of entries that were dropped
+// meanwhile.
 func (f *Feed) Len() (n int) {
 	for i := range f.table.shards {
 		s := &f.table.shards[i]

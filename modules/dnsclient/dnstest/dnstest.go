@@ -25,8 +25,8 @@ type Reply struct {
 	// Silent sends nothing, Truncate over UDP nothing but the bit that says so.
 	Silent, Truncate bool
 	After            time.Duration
-	// Change changes the message before it is sent; nil: not at all. If it returns bytes, these are sent
-	// before it.
+	// Change changes the message before it is sent; nil: not at all. If it returns bytes, these are
+	// sent before it.
 	Change func(*dns.Msg) []byte
 }
 
