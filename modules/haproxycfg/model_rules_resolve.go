@@ -33,7 +33,7 @@ func (t *translation) doResolve(p *proxy, s statement, has sample.Needs, r rule,
 	return t.ruleValue(p, s, has, r)
 }
 
-// finishLookups validates the resolvers that rules name. Resolvers without servers are the system's.
+// finishLookups validates the resolvers that rules name. Those without servers are the system's.
 func (t *translation) finishLookups(p *proxy) {
 	for i := range p.content {
 		r := &p.content[i]
