@@ -2,12 +2,20 @@
 
 package control
 
-import "github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+import (
+	"maps"
+	"slices"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+)
 
 // ResolverStatus is a snapshot of a resolver and its names.
 type ResolverStatus struct {
-	// ID is default for the names in the configuration, clients for those that clients choose.
+	// ID is default for the names in the configuration, clients for those that clients choose, or the
+	// name of configured resolvers.
 	ID string
+	// Nameservers are the DNS servers of configured resolvers.
+	Nameservers []resolve.NameserverStats
 	resolve.Stats
 	Names []resolve.NameStatus
 }
@@ -18,7 +26,15 @@ func Resolvers() (all []ResolverStatus) {
 		id string
 		*resolve.Resolver
 	}{{"default", resolve.Servers}, {"clients", resolve.Clients}} {
-		all = append(all, ResolverStatus{r.id, r.Stats(), r.Statuses()})
+		all = append(all, statusOf(r.id, r.Resolver))
+	}
+	named := resolve.AllNamed()
+	for _, id := range slices.Sorted(maps.Keys(named)) {
+		all = append(all, statusOf(id, named[id]))
 	}
 	return all
+}
+
+func statusOf(id string, r *resolve.Resolver) ResolverStatus {
+	return ResolverStatus{ID: id, Nameservers: r.Nameservers(), Stats: r.Stats(), Names: r.Statuses()}
 }

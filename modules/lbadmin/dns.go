@@ -11,7 +11,8 @@ import (
 
 // Resolver is the current state of a resolver.
 type Resolver struct {
-	// ID is default for the names in the configuration, clients for those that clients choose.
+	// ID is default for the names in the configuration, clients for those that clients choose, or the
+	// name of configured resolvers.
 	ID string `json:"id"`
 	// Found, NotFound and Failed are the numbers of lookups so far, each of one IP version of a name.
 	Found    uint64 `json:"found"`

@@ -94,7 +94,11 @@ func sendTables(out output, _ *snapshot) {
 			sendShare(out, name, tables.Share(name))
 		}
 	}
-	for name, r := range resolvers {
+	named := resolve.AllNamed()
+	for label, r := range resolvers {
+		named[label] = r
+	}
+	for name, r := range named {
 		s := r.Stats()
 		send(out, dnsLookups, s.Found, name, "ok")
 		send(out, dnsLookups, s.NotFound, name, "not_found")

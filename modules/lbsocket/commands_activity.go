@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // activityCommands show what happens in the process.
@@ -143,29 +144,28 @@ func showResolvers(r *request) error {
 		}
 	}
 	for _, s := range all {
-		r.printf("Resolvers section %s\n nameserver system:\n", s.ID)
-		for _, v := range []struct {
-			name  string
-			value uint64
-		}{
-			{"sent", s.Found + s.NotFound + s.Failed},
-			{"snd_error", 0},
-			{"valid", s.Found},
-			{"update", 0},
-			{"cname", 0},
-			{"cname_error", 0},
-			{"any_err", 0},
-			{"nx", s.NotFound},
-			{"timeout", 0},
-			{"refused", 0},
-			{"other", s.Failed},
-			{"invalid", 0},
-			{"too_big", 0},
-			{"truncated", 0},
-			{"outdated", 0},
-		} {
-			r.printf("  %-12s %d\n", v.name+":", v.value)
+		r.printf("Resolvers section %s\n", s.ID)
+		servers := s.Nameservers
+		if servers == nil {
+			servers = []resolve.NameserverStats{{Name: "system", Sent: s.Found + s.NotFound + s.Failed, Valid: s.Found, NotFound: s.NotFound, Other: s.Failed}}
+		}
+		for _, n := range servers {
+			showNameserver(r, n)
 		}
 	}
 	return nil
+}
+
+func showNameserver(r *request, n resolve.NameserverStats) {
+	r.printf(" nameserver %s:\n", n.Name)
+	for _, v := range []struct {
+		name  string
+		value uint64
+	}{
+		{"sent", n.Sent}, {"snd_error", n.SendErrors}, {"valid", n.Valid}, {"update", 0}, {"cname", 0}, {"cname_error", 0}, {"any_err", 0},
+		{"nx", n.NotFound}, {"timeout", n.Timeouts}, {"refused", n.Refused}, {"other", n.Other}, {"invalid", n.Invalid}, {"too_big", 0},
+		{"truncated", n.Truncated}, {"outdated", 0},
+	} {
+		r.printf("  %-12s %d\n", v.name+":", v.value)
+	}
 }
