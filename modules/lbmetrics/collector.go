@@ -25,7 +25,7 @@ func newSnapshot() *snapshot {
 }
 
 // parts send the metrics with names of our own, each those of its file.
-var parts = []func(output, *snapshot){sendProcess, sendFrontends, sendBackends, sendServers, sendListeners, sendRelay, sendLogs, sendTables, sendNames}
+var parts = []func(output, *snapshot){sendProcess, sendFrontends, sendBackends, sendServers, sendListeners, sendRelay, sendLogs, sendTables, sendPeers, sendNames}
 
 // collector shows the numbers of the process. It holds none.
 type collector struct {

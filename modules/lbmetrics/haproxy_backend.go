@@ -114,7 +114,7 @@ func sendHAProxyBackend(out output, b *pool.BackendStatus) {
 var (
 	haproxyTableSize = haproxyMetric("haproxy_sticktable_size", []string{"name", "type"}, "table_size", "")
 	haproxyTableUsed = haproxyMetric("haproxy_sticktable_used", []string{"name", "type"}, "table_entries", "")
-	haproxyTableSent = haproxyMetric("haproxy_sticktable_local_updates", []string{"name", "type"}, "", "there are no peers: 0")
+	haproxyTableSent = haproxyMetric("haproxy_sticktable_local_updates", []string{"name", "type"}, "", "see `peer_updates_sent_total`: 0")
 )
 
 func sendHAProxyTables(out output) {

@@ -78,8 +78,8 @@ var haproxyProcess = newScope("haproxy_process_", nil, []ofProcess{
 	{name: "patterns_freed_total", value: unknown[snapshot], note: "NaN"},
 	{name: "total_warnings", value: notHere[snapshot], note: "warnings are in the log: 0"},
 	{name: "unstoppable_jobs", value: notHere[snapshot], note: "0"},
-	{name: "active_peers", value: notHere[snapshot], note: "there are no peers: 0"},
-	{name: "connected_peers", value: notHere[snapshot], note: "there are no peers: 0"},
+	{name: "active_peers", ours: "peer_connected", value: connectedPeers},
+	{name: "connected_peers", ours: "peer_connected", value: connectedPeers},
 	{name: "busy_polling_enabled", value: notHere[snapshot], note: "0"},
 	{name: "recv_logs_total", value: notHere[snapshot], note: "0"},
 })
