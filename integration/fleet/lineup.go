@@ -20,7 +20,7 @@ type lineup struct {
 
 // newLineup returns n servers.
 func newLineup(n int) *lineup {
-	l := &lineup{random: rand.New(rand.NewPCG(seed, 1))}
+	l := &lineup{random: randomOf(1)}
 	for range n {
 		l.join()
 	}

@@ -50,7 +50,7 @@ func run(numbers, page string, quick bool) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(numbers, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(numbers, append(text, '\n'), 0o644); err != nil { //nolint:gosec // a document
 		return err
 	}
 	return replaceTables(page, results)

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"math/rand/v2"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -41,7 +39,7 @@ func move(p policy, servers, clients int) (moved, error) {
 		return moved{}, err
 	}
 	defer all.Close()
-	left := l.servers[rand.New(rand.NewPCG(seed, 3)).IntN(servers)].Name
+	left := l.servers[randomOf(3).IntN(servers)].Name
 	var remaining []pool.ServerConfig
 	for _, c := range l.servers {
 		if c.Name != left {

@@ -36,7 +36,7 @@ func partitioned(s size) (all []disagreement, err error) {
 		return nil, err
 	}
 	defer v.close()
-	random := rand.New(rand.NewPCG(seed, 5))
+	random := randomOf(5)
 	nodes := newNodes(s.Nodes[len(s.Nodes)-1], s.TTL, random)
 	begin := 2 * s.TTL
 	end := begin + s.Partition
@@ -92,5 +92,5 @@ func (n node) knows(at, ttl time.Duration, cut bool, begin, end time.Duration) t
 	if at < query {
 		return last
 	}
-	return query + (at-query)/ttl*ttl
+	return query + (at - query).Truncate(ttl)
 }

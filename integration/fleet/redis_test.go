@@ -26,7 +26,7 @@ func startRedis(t *testing.T) string {
 	t.Helper()
 	address := programs.Address(t)
 	_, port, _ := strings.Cut(address, ":")
-	cmd := exec.Command(programs.Need(t, "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()) //nolint:gosec // the test's own arguments
+	cmd := exec.Command(programs.Need(t, "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func visitAll(s size) ([]returned, error) {
 		return nil, err
 	}
 	defer v.close()
-	r := &returning{size: s, random: rand.New(rand.NewPCG(seed, 2)), versions: v, due: make(map[time.Duration][]*caller)}
+	r := &returning{size: s, random: randomOf(2), versions: v, due: make(map[time.Duration][]*caller)}
 	for _, n := range s.Nodes {
 		r.fleets = append(r.fleets, newNodes(n, s.TTL, r.random))
 		for _, p := range s.hashed() {

@@ -2,7 +2,10 @@
 
 package main
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // size holds the dimensions of a simulation.
 type size struct {
@@ -46,3 +49,8 @@ var small = size{
 
 // seed of everything that is random.
 const seed = 27
+
+// randomOf returns the random numbers of one simulation, the same in each run.
+func randomOf(simulation uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, simulation)) //nolint:gosec // they must not be secret
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
@@ -29,7 +30,7 @@ const fewest, most = 20, 200
 // spreadAll returns how evenly the servers are used, by policy and number of nodes.
 func spreadAll(s size) (all []spread, err error) {
 	for _, nodes := range s.Nodes {
-		for _, p := range append(local[:len(local):len(local)], s.hashed()[:2]...) {
+		for _, p := range slices.Concat(local, s.hashed()[:2]) {
 			one, err := spreadOf(p, nodes)
 			if err != nil {
 				return nil, err
@@ -41,7 +42,7 @@ func spreadAll(s size) (all []spread, err error) {
 }
 
 func spreadOf(p policy, nodes int) (spread, error) {
-	l, random, counts := newLineup(spreadServers), rand.New(rand.NewPCG(seed, 4)), make(map[string]int)
+	l, random, counts := newLineup(spreadServers), randomOf(4), make(map[string]int)
 	s := spread{Policy: p.name, Nodes: nodes, Servers: spreadServers}
 	for range nodes {
 		connections := fewest + random.IntN(most-fewest)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
@@ -59,7 +58,7 @@ func shareTable(nodes, visits, first int, counted bool) tableCost {
 	if counted {
 		c.Kind = "sticky and counted"
 	}
-	random := rand.New(rand.NewPCG(seed, 6))
+	random := randomOf(6)
 	const pauses = int(time.Second / redisPause)
 	// Entries of each transaction, and those of them in messages.
 	written, told := make([]int, nodes*pauses), make([]int, nodes*pauses)

@@ -93,11 +93,11 @@ func TestServersFollowNames(t *testing.T) {
 	b.followNames(app)
 	await(t, "s3 does not begin at its address", func() bool { return all() == "web.test:443 none 192.0.2.9:443 192.0.2.1:443" })
 	s.Has("web.test", "web.test. 1 IN A 192.0.2.2")
-	await(t, "the servers do not get their address", func() bool { return all() == "web.test:443 web.test:443 web.test:443 192.0.2.1:443" })
+	await(t, "the servers do not get their address", func() bool { return all() == strings.Repeat("web.test:443 ", 3)+"192.0.2.1:443" })
 	s.Set("web.test", dnstest.Reply{Code: dns.RcodeNameError})
-	await(t, "the servers are not in maintenance", func() bool { return all() == "none none none 192.0.2.1:443" })
+	await(t, "the servers are not in maintenance", func() bool { return all() == strings.Repeat("none ", 3)+"192.0.2.1:443" })
 	s.Has("web.test", "web.test. 1 IN A 192.0.2.3")
-	await(t, "the servers do not come back", func() bool { return all() == "web.test:443 web.test:443 web.test:443 192.0.2.1:443" })
+	await(t, "the servers do not come back", func() bool { return all() == strings.Repeat("web.test:443 ", 3)+"192.0.2.1:443" })
 }
 
 func TestUnknownResolvers(t *testing.T) {

@@ -29,7 +29,7 @@ func logName(log *zap.Logger, c resolve.Change) {
 		message = "host name has no addresses"
 		log.Error(message, zap.Error(c.Err))
 	case unresolved != nil && unresolved.NotFound():
-		message = "host name not found in DNS: keeping its addresses for half a minute"
+		message = "host name not found in DNS: keeping its addresses for a while"
 		log.Warn(message, zap.Error(c.Err))
 	case c.Err != nil:
 		message = "resolving a host name failed: keeping its last addresses"

@@ -48,7 +48,7 @@ func TestNamesAreLogged(t *testing.T) {
 	want := []string{
 		"error host name has no addresses" + odd,
 		"warn resolving a host name failed: keeping its last addresses" + odd,
-		"warn host name not found in DNS: keeping its addresses for half a minute" + none,
+		"warn host name not found in DNS: keeping its addresses for a while" + none,
 		"error host name has no addresses" + none,
 		"info host name resolves again",
 		"info addresses of a host name changed",

@@ -62,7 +62,7 @@ func (s *Server) isSlot() bool { return s.template != nil }
 func (t *ServerTemplate) validate() error {
 	switch {
 	case t.Prefix == "" || ValidateName(t.Prefix) != nil:
-		return fmt.Errorf("prefix %q: expected the first part of the servers' names: letters, digits and any of -_.:", t.Prefix)
+		return fmt.Errorf("prefix %q: expected the first part of the servers' names: letters, digits and any of -_.: only", t.Prefix)
 	case t.Count < 1 || t.Count > MaxSlots:
 		return fmt.Errorf("count %d: expected a whole number from 1 to %d", t.Count, MaxSlots)
 	case t.Low < 0 || t.Low > maxNumber-MaxSlots:

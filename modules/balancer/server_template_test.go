@@ -134,7 +134,7 @@ func TestServerTemplateCaddyfile(t *testing.T) {
 	} {
 		a := new(App)
 		err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser("passthrough {\nbackend b {\n" + input + "\n}\n}"))
-		got := ""
+		var got string
 		if err == nil {
 			data, _ := json.Marshal(a.Backends["b"].ServerTemplates[0])
 			got = string(data)

@@ -33,7 +33,7 @@ func slotsOf(text string) (all []pool.Slot) {
 }
 
 func endpoints(addresses string) (all []Endpoint) {
-	for _, a := range strings.Fields(addresses) {
+	for a := range strings.FieldsSeq(addresses) {
 		all = append(all, Endpoint{Address: a})
 	}
 	return all

@@ -55,7 +55,7 @@ func (o *lookups) poll(ctx context.Context, set func([]Endpoint), find func(cont
 		all, ttl, err := find(within, r)
 		cancel()
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // nothing is wrong: it was stopped
 		}
 		if err != nil {
 			if o.isOver(r.Hold.For(err)) {

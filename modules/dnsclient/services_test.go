@@ -101,8 +101,10 @@ func TestTLS(t *testing.T) {
 // that the question does not lead to.
 func FuzzAnswer(f *testing.F) {
 	for _, records := range [][]string{
-		{"web.test. 1 IN A 192.0.2.1"}, {"web.test. 1 IN CNAME a.test.", "a.test. 1 IN AAAA 2001:db8::1"},
-		{"web.test. 1 IN CNAME web.test."}, {"web.test. 1 IN SRV 1 2 3 a.test.", "a.test. 1 IN A 192.0.2.1"},
+		{"web.test. 1 IN A 192.0.2.1"},
+		{"web.test. 1 IN CNAME a.test.", "a.test. 1 IN AAAA 2001:db8::1"},
+		{"web.test. 1 IN CNAME web.test."},
+		{"web.test. 1 IN SRV 1 2 3 a.test.", "a.test. 1 IN A 192.0.2.1"},
 	} {
 		m := new(dns.Msg).SetQuestion("web.test.", dns.TypeA)
 		m.Response = true
@@ -114,8 +116,8 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b, uint16(dns.TypeA))
-		f.Add(b, uint16(dns.TypeSRV))
+		f.Add(b, dns.TypeA)
+		f.Add(b, dns.TypeSRV)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, kind uint16) {
 		m := new(dns.Msg)

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// counts counts what a server does.
+// counts holds the numbers of questions to a server, by what became of them.
 type counts struct {
 	sent, sendErrors, invalid, truncated            atomic.Uint64
 	valid, notFound, refused, otherErrors, timeouts atomic.Uint64

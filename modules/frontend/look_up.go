@@ -54,7 +54,7 @@ func anyOf(addresses []netip.Addr) netip.Addr {
 	for n < len(addresses) && addresses[n].Is4() == addresses[0].Is4() {
 		n++
 	}
-	return addresses[rand.IntN(n)]
+	return addresses[rand.IntN(n)] //nolint:gosec // any of them will do
 }
 
 // Interface guard

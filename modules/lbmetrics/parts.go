@@ -3,6 +3,8 @@
 package lbmetrics
 
 import (
+	"maps"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -95,9 +97,7 @@ func sendTables(out output, _ *snapshot) {
 		}
 	}
 	named := resolve.AllNamed()
-	for label, r := range resolvers {
-		named[label] = r
-	}
+	maps.Copy(named, resolvers)
 	for name, r := range named {
 		s := r.Stats()
 		send(out, dnsLookups, s.Found, name, "ok")

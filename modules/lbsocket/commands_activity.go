@@ -162,9 +162,21 @@ func showNameserver(r *request, n resolve.NameserverStats) {
 		name  string
 		value uint64
 	}{
-		{"sent", n.Sent}, {"snd_error", n.SendErrors}, {"valid", n.Valid}, {"update", 0}, {"cname", 0}, {"cname_error", 0}, {"any_err", 0},
-		{"nx", n.NotFound}, {"timeout", n.Timeouts}, {"refused", n.Refused}, {"other", n.Other}, {"invalid", n.Invalid}, {"too_big", 0},
-		{"truncated", n.Truncated}, {"outdated", 0},
+		{"sent", n.Sent},
+		{"snd_error", n.SendErrors},
+		{"valid", n.Valid},
+		{"update", 0},
+		{"cname", 0},
+		{"cname_error", 0},
+		{"any_err", 0},
+		{"nx", n.NotFound},
+		{"timeout", n.Timeouts},
+		{"refused", n.Refused},
+		{"other", n.Other},
+		{"invalid", n.Invalid},
+		{"too_big", 0},
+		{"truncated", n.Truncated},
+		{"outdated", 0},
 	} {
 		r.printf("  %-12s %d\n", v.name+":", v.value)
 	}

@@ -4,6 +4,7 @@ package lbsocket
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
@@ -41,10 +42,11 @@ func peerText(p peers.PeerStatus) string {
 	if p.Connected {
 		active, status, since = "active", "ESTA", time.Since(*p.Since).Round(time.Second).String()
 	}
-	text := fmt.Sprintf("  id=%s(remote,%s) addr=%s last_status=%s last_hdshk=%s\n        rx_hbt=%d new_conn=%d proto_err=%d coll=%d\n",
+	var text strings.Builder
+	fmt.Fprintf(&text, "  id=%s(remote,%s) addr=%s last_status=%s last_hdshk=%s\n        rx_hbt=%d new_conn=%d proto_err=%d coll=%d\n",
 		p.Name, active, p.Address, status, since, p.Heartbeats, p.Connections, p.ProtocolErrors, p.Collisions)
 	for _, t := range p.Tables {
-		text += fmt.Sprintf("        table id=%s sent=%d acked=%d received=%d\n", t.Name, t.Sent, t.Acknowledged, t.Received)
+		fmt.Fprintf(&text, "        table id=%s sent=%d acked=%d received=%d\n", t.Name, t.Sent, t.Acknowledged, t.Received)
 	}
-	return text
+	return text.String()
 }

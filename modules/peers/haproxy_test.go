@@ -87,7 +87,7 @@ func (h *haproxy) ask(t *testing.T, commands string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // it was only read
+	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := conn.Write([]byte(commands + "\n")); err != nil {
 		t.Fatal(err)
@@ -327,7 +327,7 @@ func status(t *testing.T, address, sent string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // it was only read
+	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := conn.Write([]byte(sent)); err != nil {
 		t.Fatal(err)

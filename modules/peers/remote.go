@@ -43,7 +43,7 @@ type remote struct {
 // retryDelay returns how long to wait before the next attempt to connect. It is random, so that two
 // peers do not replace each other's connections forever.
 func retryDelay(least time.Duration) time.Duration {
-	return least + 50*time.Millisecond + rand.N(time.Second)
+	return least + 50*time.Millisecond + rand.N(time.Second) //nolint:gosec // it need not be a secret
 }
 
 // connect connects to the peer whenever there is no connection.

@@ -49,8 +49,7 @@ func appendValue(b []byte, r tables.Row, d tables.Data, i int) []byte {
 // update is an update that was received.
 type update struct {
 	key    []byte
-	left   time.Duration // until the entry expires there
-	values []value       // reused
+	values []value // reused
 	server string
 	named  bool // server is set
 }

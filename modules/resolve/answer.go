@@ -55,7 +55,7 @@ func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 		a.RenewError = e.lookupError(n.Family)
 	}
 	if len(n.Networks) > 0 {
-		near, far := make([]netip.Addr, 0, len(a.Addresses)), []netip.Addr(nil)
+		var near, far []netip.Addr
 		for _, address := range a.Addresses {
 			if n.isNear(address) {
 				near = append(near, address)
@@ -63,7 +63,7 @@ func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 				far = append(far, address)
 			}
 		}
-		a.Addresses = append(near, far...)
+		a.Addresses = slices.Concat(near, far)
 	}
 	if now.Before(e.unreachableUntil) {
 		a.Addresses = slices.Clone(a.Addresses)

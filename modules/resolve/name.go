@@ -75,7 +75,7 @@ func (n Name) Near(networks string) Name {
 }
 
 // isNear reports whether an address is in one of the networks.
-func (n *Name) isNear(a netip.Addr) bool {
+func (n Name) isNear(a netip.Addr) bool {
 	return slices.ContainsFunc(n.Networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 

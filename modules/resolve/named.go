@@ -86,7 +86,8 @@ func inUse(name string) *Use {
 	return uses[len(uses)-1]
 }
 
-// Named returns the resolver of that name: "" is Servers. It returns nil if no resolver has the name.
+// Named returns the resolver of that name: "" is Servers. It returns nil if no resolver has the
+// name.
 func Named(name string) *Resolver {
 	if name == "" {
 		return Servers

@@ -40,16 +40,16 @@ func (t *Table) WatchBy(ready chan struct{}) *Feed {
 // Ready returns a channel that receives a value when there is something to take.
 func (f *Feed) Ready() <-chan struct{} { return f.ready }
 
-// Take returns at most max keys, within each shard of the table the oldest change first. Entries
+// Take returns at most limit keys, within each shard of the table the oldest change first. Entries
 // that were dropped meanwhile are left out.
-func (f *Feed) Take(max int) (keys [][]byte) {
+func (f *Feed) Take(limit int) (keys [][]byte) {
 	f.taking.Lock()
 	defer f.taking.Unlock()
 	f.queued.Store(false)
 	shards := f.table.shards
 	for range shards {
 		s := &shards[f.next%len(shards)]
-		if keys = s.takeMarked(f, keys, max); len(keys) >= max {
+		if keys = s.takeMarked(f, keys, limit); len(keys) >= limit {
 			f.signal()
 			return keys
 		}
@@ -157,12 +157,12 @@ func (m *marks) take() uint32 {
 	return slot
 }
 
-// takeMarked appends keys of marked entries until there are max.
-func (s *shard) takeMarked(f *Feed, keys [][]byte, max int) [][]byte {
+// takeMarked appends keys of marked entries until there are limit.
+func (s *shard) takeMarked(f *Feed, keys [][]byte, limit int) [][]byte {
 	now := s.lock()
 	defer s.mu.Unlock()
 	i := slices.IndexFunc(s.marks, func(m *marks) bool { return m.feed == f })
-	for i >= 0 && len(keys) < max {
+	for i >= 0 && len(keys) < limit {
 		slot := s.marks[i].take()
 		if slot == none {
 			break

@@ -21,8 +21,8 @@ func fed(t *testing.T) (*Table, *Feed) {
 func numbered(n int) []byte { return []byte{0, 0, byte(n >> 8), byte(n)} }
 
 // taken returns the numbers that a feed yields.
-func taken(f *Feed, max int) (all []int) {
-	for _, k := range f.Take(max) {
+func taken(f *Feed, limit int) (all []int) {
+	for _, k := range f.Take(limit) {
 		all = append(all, int(k[2])<<8|int(k[3]))
 	}
 	return all
@@ -184,8 +184,8 @@ func TestFeedConcurrently(t *testing.T) {
 func TestLearnFor(t *testing.T) {
 	t.Parallel()
 	table := newTable(Config{Type: Integer, Size: 100, Expire: time.Hour}, 1)
-	for i, left := range []time.Duration{40, 20, 60, 30, 90, 10} {
-		table.LearnFor(numbered(i), left*time.Minute, func(Row) {})
+	for i, minutes := range []int{40, 20, 60, 30, 90, 10} {
+		table.LearnFor(numbered(i), time.Duration(minutes)*time.Minute, func(Row) {})
 	}
 	var order []string
 	for i := range 6 {
