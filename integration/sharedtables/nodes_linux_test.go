@@ -72,6 +72,23 @@ func (r *redis) start(t *testing.T) {
 	t.Cleanup(r.kill)
 }
 
+// await waits until Redis answers.
+func (r *redis) await(t *testing.T) {
+	t.Helper()
+	until(t, "Redis answers", func() bool {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+r.port)
+		if err != nil {
+			return false
+		}
+		defer func() { _ = conn.Close() }()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(conn, "PING\r\n")
+		answer := make([]byte, 5)
+		_, err = io.ReadFull(conn, answer)
+		return err == nil && string(answer) == "+PONG"
+	})
+}
+
 func (r *redis) kill() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
@@ -120,8 +137,9 @@ const config = `{
 }
 `
 
-// startNode starts a node. options are more of both tables.
-func startNode(t *testing.T, redis string, servers []string, options string) *node {
+// startNode starts a node. options are more of both tables, timeout is how long connections wait
+// for Redis.
+func startNode(t *testing.T, redis string, servers []string, options, timeout string) *node {
 	t.Helper()
 	dir := t.TempDir()
 	n := &node{t: t, byID: programs.Address(t), bySource: programs.Address(t), admin: programs.Address(t), configFile: filepath.Join(dir, "Caddyfile")}
@@ -130,7 +148,7 @@ func startNode(t *testing.T, redis string, servers []string, options string) *no
 		lines = append(lines, fmt.Sprintf("server s%d %s", i+1, address))
 	}
 	all := strings.Join(lines, "\n")
-	store := options + "\nstore redis redis://127.0.0.1:" + redis + " {\n timeout 3s\n}"
+	store := options + "\nstore redis redis://127.0.0.1:" + redis + " {\n timeout " + timeout + "\n}"
 	text := fmt.Sprintf(config, n.admin, dir, n.byID, n.bySource, all, store, all, store)
 	if err := os.WriteFile(n.configFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

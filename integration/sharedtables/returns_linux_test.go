@@ -5,6 +5,7 @@ package sharedtables
 import (
 	"fmt"
 	"maps"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,12 @@ type fleet struct {
 // startFleet starts a fleet. options are more of its tables.
 func startFleet(t *testing.T, options string) *fleet {
 	t.Helper()
+	return startFleetWaiting(t, options, "3s")
+}
+
+// startFleetWaiting starts a fleet whose connections wait for Redis for no longer than timeout.
+func startFleetWaiting(t *testing.T, options, timeout string) *fleet {
+	t.Helper()
 	_, port, _ := strings.Cut(programs.Address(t), ":")
 	f := &fleet{t: t, redis: &redis{port: port}, hello: hello(t)}
 	f.redis.start(t)
@@ -40,7 +47,7 @@ func startFleet(t *testing.T, options string) *fleet {
 		servers = append(servers, server(t, fmt.Sprint("s", i+1)))
 	}
 	for range 3 {
-		f.nodes = append(f.nodes, startNode(t, port, servers, options))
+		f.nodes = append(f.nodes, startNode(t, port, servers, options, timeout))
 	}
 	f.await("connected")
 	return f
@@ -145,7 +152,13 @@ func TestClientsReturn(t *testing.T) {
 // No connection fails while Redis is killed and started again, and clients still return: to nodes
 // that have just begun, too.
 func TestRedisRestartsUnderLoad(t *testing.T) {
-	f := startFleet(t, "")
+	timeout := "3s"
+	if os.Getenv("LOAD") != "" {
+		timeout = "50ms" // as by default: a busy machine may need longer
+	}
+	f := startFleetWaiting(t, "", timeout)
+	var times figures
+	times.enter("before")
 	before := f.visits(0, 200, f.nodeOf(0))
 	f.await("connected")
 	var running sync.WaitGroup
@@ -159,7 +172,9 @@ func TestRedisRestartsUnderLoad(t *testing.T) {
 					return
 				default:
 				}
+				phase := times.current()
 				_, took, err := newClient(f.hello, i).visit(f.nodes[i%3])
+				times.add(phase, took, err)
 				if err != nil {
 					t.Errorf("client %d: %v", i, err)
 					return
@@ -176,12 +191,18 @@ func TestRedisRestartsUnderLoad(t *testing.T) {
 		n := visits.Load()
 		until(t, "clients are served", func() bool { return visits.Load() > n+300 || t.Failed() })
 	}
-	for range 2 {
+	for round := range 2 {
 		more()
+		times.enter("during the outage")
 		f.redis.kill()
 		more()
 		f.await("unreachable")
+		stored := f.visits(3000+100*round, 3100+100*round, f.nodeOf(0))
 		f.redis.start(t)
+		f.redis.await(t)
+		answered := time.Now()
+		times.enter("after the outage")
+		t.Logf("clients stored during the outage return at other nodes %v after Redis answers", f.returnAfter(stored, answered))
 		more()
 		until(t, "Redis is back", func() bool {
 			for _, n := range f.nodes {
@@ -193,9 +214,11 @@ func TestRedisRestartsUnderLoad(t *testing.T) {
 			}
 			return true
 		})
+		t.Logf("all nodes are connected %v after Redis answers", time.Since(answered))
 	}
 	close(stop)
 	running.Wait()
+	times.log(t)
 	f.await("connected")
 	for turn := range f.nodes {
 		f.expectSame("after restarts", before, f.visits(0, 200, f.nodeOf(turn)))
