@@ -39,7 +39,7 @@ var named = []struct {
 	{name: "prefer4", server: "dual.test:7000", want: "127.0.0.1"},
 	{name: "prefer6", server: "dual.test:7000", want: "::1"},
 	{name: "large", server: "large.test:7000", alone: true},   // it asks over UDP only
-	{name: "files", server: "files.test:7000", alone: true},   // once running, it asks DNS
+	{name: "files", server: "files.test:7000", alone: true},   // it has no resolvers
 	{name: "second", server: "second.test:7000", alone: true}, // it takes one address
 }
 
@@ -64,9 +64,11 @@ resolvers here
 		if options == c.name {
 			options = ""
 		}
-		if c.name == "four" || c.name == "six" {
-			options = "init-addr libc" // with resolvers, HAProxy honors the prefix only at the start
-		} else {
+		switch c.name {
+		case "four", "six": // with resolvers, HAProxy honors the prefix only at the start
+			options = "init-addr libc"
+		case "files": // the DNS servers of a section do not know them
+		default:
 			options += " init-addr last,none resolvers here"
 		}
 		fmt.Fprintf(&text, `listen %s
@@ -304,7 +306,7 @@ func TestDNSFaults(t *testing.T) {
 	}
 	p.await(t, "lines that say DNS", func([]logLine) bool {
 		log := p.raw.String()
-		return strings.Contains(log, "resolving servfail.test: server misbehaving (DNS); asked 127.0.0.1:53; its last addresses are in use") &&
+		return strings.Contains(log, "resolving servfail.test: the server answered SERVFAIL (DNS); asked 127.0.0.1:53; its last addresses are in use") &&
 			strings.Contains(log, "host name not found in DNS") && strings.Contains(log, "resolving gone.test: no such host (DNS); asked 127.0.0.1:53")
 	})
 	if strings.Contains(p.log(), "server is down") {

@@ -25,7 +25,7 @@ type mixedFleet struct {
 	running               *exec.Cmd
 	ours                  *process
 	options               string
-	frontends             []string // of HAProxy, of ours with a haproxy.cfg, and of ours with a Caddyfile
+	frontends             []string // of HAProxy, of ours with a haproxy.cfg, of ours with a Caddyfile
 	servers               map[string]string
 }
 

@@ -16,7 +16,7 @@ import (
 // dnsPort is the variable of haproxy.cfg for the port of the DNS server.
 const dnsPort = "dns"
 
-// dnsReply is what the DNS server says of a name, from some time on.
+// dnsReply is an answer of the DNS server for a name, from some time on.
 type dnsReply struct {
 	name  string
 	reply dnstest.Reply
