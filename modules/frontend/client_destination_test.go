@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,9 +139,9 @@ func TestAllowedDestinations(t *testing.T) {
 // An answer of the DNS that changes between two lookups makes no difference: the address that was
 // checked is the one that is connected to.
 func TestRebinding(t *testing.T) {
-	asked := 0
+	var asked atomic.Int64
 	frontendtest.Answers(t, func(string) []string {
-		if asked++; asked <= 2 { // both families
+		if asked.Add(1) <= 2 { // both families
 			return []string{"192.0.2.78"}
 		}
 		return []string{"127.0.0.1"}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,12 +204,15 @@ func TestRemovedTimeoutOfAddresses(t *testing.T) {
 		r.SetRemovedTimeout(time.Minute)
 		p := openServers(t, &r, nil, slots("a")...)
 		defer p.Close()
+		var mu sync.Mutex
 		ended := make(map[string]time.Duration)
 		began := time.Now()
 		session := func(name string) {
 			l := acquire(t, p, new(Request))
 			l.OnEvict(HolderFunc(func(EvictReason) {
+				mu.Lock()
 				ended[name] = time.Since(began)
+				mu.Unlock()
 				l.Release(Served)
 			}))
 		}
@@ -224,6 +228,8 @@ func TestRemovedTimeoutOfAddresses(t *testing.T) {
 			t.Errorf("%+v, %v", all, err)
 		}
 		time.Sleep(time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
 		if ended["two"] != 80*time.Second || ended["one"] != 90*time.Second || ended["three"] != 100*time.Second {
 			t.Errorf("%v", ended)
 		}
