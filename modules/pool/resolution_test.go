@@ -179,6 +179,7 @@ func TestResolveAnew(t *testing.T) {
 		}
 		p := openServers(t, &r, nil, list...)
 		defer p.Close()
+		time.Sleep(time.Millisecond) // after the first check of a, which is due at once
 		if err := r.ResolveAll("b", []Resolved{{"a", at("10.0.0.1:443")}, {"b", at("10.0.0.2:443")}, {"x", at("10.0.0.3:443")}}, "test"); err != nil {
 			t.Fatal(err)
 		}
