@@ -137,8 +137,8 @@ const config = `{
 }
 `
 
-// startNode starts a node. options are more of both tables, timeout is how long connections wait
-// for Redis.
+// startNode starts a node. options are more of both tables, timeout limits the time that
+// connections wait for Redis.
 func startNode(t *testing.T, redis string, servers []string, options, timeout string) *node {
 	t.Helper()
 	dir := t.TempDir()
