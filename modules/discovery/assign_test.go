@@ -76,7 +76,7 @@ func TestAssign(t *testing.T) {
 		{"-<x a", "y z", "y! z!", ""},
 		{"a -", "", "- -", ""},
 		{"- -", "", "- -", ""},
-		{"a -", "a a b a", "a b!", ""},
+		{"a -", "a  a b a", "a b!", ""},
 	} {
 		slots := slotsOf(c.slots)
 		changes, unused := Assign(slots, endpoints(c.found), false)
@@ -86,7 +86,7 @@ func TestAssign(t *testing.T) {
 	}
 	slots := slotsOf("- a - - -")
 	changes, _ := Assign(slots, endpoints("a b"), true)
-	if got := after(slots, changes); got != "a! a b! b! a!" && got != "b! a a! b! a!" {
+	if got := after(slots, changes); got != "a! a b! "+"b! a!" && got != "b! a a! b! a!" {
 		t.Errorf("with duplicates: %s", got)
 	}
 	weighted := []Endpoint{{Address: "a", Weight: new(7)}}
