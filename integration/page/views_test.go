@@ -95,7 +95,7 @@ func TestWithoutScript(t *testing.T) {
 	for _, view := range r.views(with) {
 		r.show(with, view)
 		var got, want, missing []string
-		for range 30 { // what is shown of checks may change between the two
+		for range 30 { // marks of checks may appear between the two
 			with.until("no number of the page moves", settled)
 			without.do(chromedp.Navigate(r.url(view)))
 			got, want = evaluate[[]string](without, shown), evaluate[[]string](with, shown)

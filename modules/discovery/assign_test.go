@@ -76,7 +76,7 @@ func TestAssign(t *testing.T) {
 		{"-<x a", "y z", "y! z!", ""},
 		{"a -", "", "- -", ""},
 		{"- -", "", "- -", ""},
-		{"a -", "a  a b a", "a b!", ""},
+		{"a -", "a b a", "a b!", ""},
 	} {
 		slots := slotsOf(c.slots)
 		changes, unused := Assign(slots, endpoints(c.found), false)
