@@ -179,33 +179,33 @@ func TestHTTP(t *testing.T) {
 
 // Mistakes of a Caddyfile are named.
 func TestCaddyfile(t *testing.T) {
-	for input, want := range map[string]string{
-		"dns_a web.example.com:443":                                 `{"host":"web.example.com","port":443}`,
-		"dns_a web.test:443 {\nresolvers d\nresolve_prefer ipv4\n}": `{"host":"web.test","port":443,"resolvers":"d","resolve_prefer":"ipv4"}`,
-		"dns_a web.test":                                            "expected HOST:PORT",
-		"dns_a 10.0.0.1:443":                                        "expected the name of a host",
-		"dns_a web.test:0":                                          "expected a port",
-		"dns_srv _s._tcp.web.test {\nignore_weight\n}":              `{"name":"_s._tcp.web.test","ignore_weight":true}`,
-		"dns_srv web.test":                                          "expected that of SRV records",
-		"file /etc/servers":                                         `{"path":"/etc/servers"}`,
-		"file":                                                      "needs an argument",
-		"http https://a.test/x {\nheader A b\ninterval 3s\ntimeout 1s\n}": `{"url":"https://a.test/x","header":{"A":["b"]},"interval":3000000000,"timeout":1000000000}`,
-		"http ftp://a.test":                  "expected one such as",
-		"http https://a.test {\nheader A\n}": "expected a name and a value",
+	for _, c := range []struct{ input, want string }{
+		{"dns_a web.example.com:443", `{"host":"web.example.com","port":443}`},
+		{"dns_a web.test:443 {\nresolvers d\nresolve_prefer ipv4\n}", `{"host":"web.test","port":443,"resolvers":"d","resolve_prefer":"ipv4"}`},
+		{"dns_a web.test", "expected HOST:PORT"},
+		{"dns_a 10.0.0.1:443", "expected the name of a host"},
+		{"dns_a web.test:0", "expected a port"},
+		{"dns_srv _s._tcp.web.test {\nignore_weight\n}", `{"name":"_s._tcp.web.test","ignore_weight":true}`},
+		{"dns_srv web.test", "expected that of SRV records"},
+		{"file /etc/servers", `{"path":"/etc/servers"}`},
+		{"file", "needs an argument"},
+		{"http https://a.test/x {\nheader A b\ninterval 3s\ntimeout 1s\n}", `{"url":"https://a.test/x","header":{"A":["b"]},"interval":3000000000,"timeout":1000000000}`},
+		{"http ftp://a.test", "expected one such as"},
+		{"http https://a.test {\nheader A\n}", "expected a name and a value"},
 	} {
-		name, _, _ := strings.Cut(input, " ")
+		name, _, _ := strings.Cut(c.input, " ")
 		info, err := caddy.GetModule(Namespace + "." + name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := info.New()
-		err = m.(caddyfile.Unmarshaler).UnmarshalCaddyfile(caddyfile.NewTestDispenser(input))
+		err = m.(caddyfile.Unmarshaler).UnmarshalCaddyfile(caddyfile.NewTestDispenser(c.input))
 		got := asJSON(t, m)
 		if err != nil {
 			got = err.Error()
 		}
-		if err == nil && got != want || err != nil && !strings.Contains(got, want) {
-			t.Errorf("%s: %s, want %s", input, got, want)
+		if err == nil && got != c.want || err != nil && !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, c.want %s", c.input, got, c.want)
 		}
 	}
 }
