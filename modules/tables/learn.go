@@ -15,11 +15,7 @@ func (t *Table) Learn(b []byte, f func(Row)) bool { return t.LearnFor(b, math.Ma
 // LearnFor changes an entry as Learn does, but it expires after some time, unless that is longer
 // than the time after which the table's entries expire.
 func (t *Table) LearnFor(b []byte, left time.Duration, f func(Row)) bool {
-	k, ok := t.key(b)
-	if !ok {
-		return false
-	}
-	s, slot, now := t.take(k)
+	s, slot, now := t.takeKey(b)
 	if slot == none {
 		return false
 	}

@@ -13,11 +13,7 @@ type Ref struct {
 // false if the table is full, or if the key is not of the table's type. The caller must release the
 // entry, once.
 func (t *Table) Track(b []byte) (Ref, bool) {
-	k, ok := t.key(b)
-	if !ok {
-		return Ref{}, false
-	}
-	s, slot, now := t.take(k)
+	s, slot, now := t.takeKey(b)
 	if slot == none {
 		return Ref{}, false
 	}

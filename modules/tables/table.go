@@ -100,11 +100,7 @@ func (t *Table) look(b []byte, f func(Row), touches bool) bool {
 // Update calls the function with the entry of the key, which it creates if necessary and touches.
 // It is false if the table is full, or if the key is not of the table's type.
 func (t *Table) Update(b []byte, f func(Row)) bool {
-	k, ok := t.key(b)
-	if !ok {
-		return false
-	}
-	s, slot, now := t.take(k)
+	s, slot, now := t.takeKey(b)
 	if slot == none {
 		return false
 	}
@@ -114,6 +110,15 @@ func (t *Table) Update(b []byte, f func(Row)) bool {
 	t.keepSweeping()
 	f(s.row(slot, now))
 	return true
+}
+
+// takeKey returns what take does, or the constant none if the key is not of the table's type.
+func (t *Table) takeKey(b []byte) (s *shard, slot, now uint32) {
+	k, ok := t.key(b)
+	if !ok {
+		return nil, none, 0
+	}
+	return t.take(k)
 }
 
 // take returns the slot of the key's entry, which it creates if necessary, and its shard, locked.
