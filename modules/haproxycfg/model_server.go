@@ -61,8 +61,7 @@ func addServer(t *translation, p *proxy, s statement) {
 	n := p.defaultServer
 	n.Pos, n.Name, n.overHTTP = s.Pos, s.args[0], p.isHTTP()
 	object := fmt.Sprintf("'server %s/%s' : ", p.name, n.Name)
-	if other := p.serversByName[n.Name]; other != nil {
-		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, n.Name, other.Line)
+	if t.isDefined(p, s, object, n.Name) {
 		return
 	}
 	p.serversByName[n.Name] = &n
@@ -72,6 +71,15 @@ func addServer(t *translation, p *proxy, s statement) {
 		p.servers = append(p.servers, &n)
 	}
 	n.invalid = n.invalid || t.failedAfter(before)
+}
+
+// isDefined reports whether the section has a server of that name already, which is an error.
+func (t *translation) isDefined(p *proxy, s statement, object, name string) bool {
+	other := p.serversByName[name]
+	if other != nil {
+		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, name, other.Line)
+	}
+	return other != nil
 }
 
 // serverAddress reads the second word of a server line.

@@ -34,8 +34,7 @@ func addServerTemplate(t *translation, p *proxy, s statement) {
 	n.low, n.count = low, count
 	for i := range count {
 		name := n.Name + strconv.Itoa(max(low, 1)+i)
-		if other := p.serversByName[name]; other != nil {
-			t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, name, other.Line)
+		if t.isDefined(p, s, object, name) {
 			return
 		}
 		p.serversByName[name] = &n
