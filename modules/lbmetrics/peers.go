@@ -26,12 +26,4 @@ func sendPeers(out output, _ *snapshot) {
 	}
 }
 
-// connectedPeers returns the number of peers with a connection.
-func connectedPeers(*snapshot) (n float64) {
-	for _, section := range peering.All() {
-		for _, p := range section.Peers {
-			n += oneIf(p.Connected)
-		}
-	}
-	return n
-}
+func connectedPeers(*snapshot) float64 { return float64(peering.Connected()) }

@@ -80,6 +80,18 @@ func All() []Status {
 	return all
 }
 
+// Connected returns the number of peers with a connection.
+func Connected() (n int) {
+	for _, section := range All() {
+		for _, p := range section.Peers {
+			if p.Connected {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // configure makes the section like one of a configuration.
 func (h *handle) configure(s *Section, all []peers.Table) {
 	c := peers.Config{Local: s.Local, Tables: all}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/control"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/peering"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
@@ -88,8 +89,8 @@ var infoFields = []struct {
 	{"Jobs", "MGP", func(p *process) Value { return small(p.Connections + p.Listeners) }},
 	{"Unstoppable Jobs", "MGP", fixed(0)},
 	{"Listeners", "MGP", func(p *process) Value { return small(p.Listeners) }},
-	{"ActivePeers", "MGP", func(*process) Value { return small(connectedPeers()) }},
-	{"ConnectedPeers", "MGP", func(*process) Value { return small(connectedPeers()) }},
+	{"ActivePeers", "MGP", func(*process) Value { return small(peering.Connected()) }},
+	{"ConnectedPeers", "MGP", func(*process) Value { return small(peering.Connected()) }},
 	{"DroppedLogs", "MGP", func(p *process) Value { return small(p.DroppedLogLines) }},
 	{"BusyPolling", "MGP", fixed(0)},
 	{"FailedResolutions", "MGP", func(*process) Value { return small(int64(resolve.Servers.Stats().Failed)) }},
@@ -108,18 +109,6 @@ var infoFields = []struct {
 
 func fixed(n int) func(*process) Value    { return func(*process) Value { return small(n) } }
 func words(s string) func(*process) Value { return func(*process) Value { return text(s) } }
-
-// connectedPeers returns the number of peers with a connection.
-func connectedPeers() (n int) {
-	for _, s := range control.Peers() {
-		for _, p := range s.Peers {
-			if p.Connected {
-				n++
-			}
-		}
-	}
-	return n
-}
 
 // Info returns the fields of show info.
 func Info() (fields []InfoField) {
