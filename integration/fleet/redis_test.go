@@ -5,10 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,32 +18,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
-
-// startRedis starts a Redis, and returns its address.
-func startRedis(t *testing.T) string {
-	t.Helper()
-	address := programs.Address(t)
-	_, port, _ := strings.Cut(address, ":")
-	cmd := exec.Command(programs.Need(t, "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return address
-}
-
-// until waits until a condition holds.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
-}
 
 // sharer is a node with a table of its own, which Redis shares.
 type sharer struct {
@@ -67,7 +39,7 @@ func share(t *testing.T, address, prefix string, stored ...tables.Data) sharer {
 	table := tables.New(c)
 	n := sharer{table, store.Share("t", table)}
 	t.Cleanup(n.Close)
-	until(t, "a node reaches Redis", func() bool { return n.Status().State == "connected" })
+	programs.Until(t, "a node reaches Redis", func() bool { return n.Status().State == "connected" })
 	return n
 }
 
@@ -106,11 +78,13 @@ func commandsOf(t *testing.T, client *redis.Client) commands {
 // connection are as many as simulated.
 func TestCommandsOfRedis(t *testing.T) {
 	t.Parallel()
-	client := redis.NewClient(&redis.Options{Addr: startRedis(t)})
+	server := &programs.Redis{Address: programs.Address(t)}
+	server.Start(t)
+	server.Await(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Address})
 	t.Cleanup(func() { _ = client.Close() })
 	for kind, stored := range map[string][]tables.Data{"sticky": {tables.Server}, "sticky and counted": {tables.Server, tables.GPC0}} {
-		until(t, "Redis answers", func() bool { return client.Ping(t.Context()).Err() == nil })
-		nodes := []sharer{share(t, client.Options().Addr, kind, stored...), share(t, client.Options().Addr, kind, stored...), share(t, client.Options().Addr, kind, stored...)}
+		nodes := []sharer{share(t, server.Address, kind, stored...), share(t, server.Address, kind, stored...), share(t, server.Address, kind, stored...)}
 		counted := countedCommands * (len(stored) - 1)
 		// Clients are new at one node, and come back to the next one.
 		for round, want := range []int{firstCommands + counted, againCommands + counted} {
@@ -128,9 +102,9 @@ func TestCommandsOfRedis(t *testing.T) {
 				nodes[(i+round)%len(nodes)].visit(i)
 			}
 			for _, n := range nodes {
-				until(t, "all nodes have all entries", func() bool { return n.Len() == clients })
+				programs.Until(t, "all nodes have all entries", func() bool { return n.Len() == clients })
 			}
-			until(t, "all changes are written", func() bool { return got() >= want*clients })
+			programs.Until(t, "all changes are written", func() bool { return got() >= want*clients })
 			// Each node sets its heartbeat each second.
 			if n := got(); n > want*clients+clients/2 {
 				t.Errorf("%s, round %d: %d commands for %d connections, want %d for each", kind, round+1, n, clients, want)

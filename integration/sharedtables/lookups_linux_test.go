@@ -34,7 +34,7 @@ func TestLookups(t *testing.T) {
 
 	signal := func(s syscall.Signal) {
 		t.Helper()
-		if err := f.redis.cmd.Process.Signal(s); err != nil {
+		if err := f.redis.Signal(s); err != nil {
 			t.Fatal(err)
 		}
 	}

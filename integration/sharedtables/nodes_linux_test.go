@@ -32,66 +32,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// patience is the time that a busy machine may need for anything.
-const patience = 90 * time.Second
-
-// until waits until a condition holds.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
-}
-
 // server is a server that sends its name to each client that has sent something.
 func server(t *testing.T, name string) (address string) {
 	t.Helper()
-	return programs.Listen(t, patience, func(c *net.TCPConn) {
+	return programs.Listen(t, programs.Patience, func(c *net.TCPConn) {
 		defer func() { _ = c.Close() }()
 		if _, err := c.Read(make([]byte, 4096)); err == nil {
 			_, _ = io.WriteString(c, name+"\n")
 			_, _ = io.Copy(io.Discard, c)
 		}
 	})
-}
-
-// redis is a real Redis that keeps nothing.
-type redis struct {
-	port string
-	cmd  *exec.Cmd
-}
-
-func (r *redis) start(t *testing.T) {
-	t.Helper()
-	r.cmd = exec.Command(programs.Need(t, "redis-server"), "--bind", "127.0.0.1", "--port", r.port, "--save", "", "--dir", t.TempDir())
-	if err := r.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.kill)
-}
-
-// await waits until Redis answers.
-func (r *redis) await(t *testing.T) {
-	t.Helper()
-	until(t, "Redis answers", func() bool {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+r.port)
-		if err != nil {
-			return false
-		}
-		defer func() { _ = conn.Close() }()
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-		_, _ = io.WriteString(conn, "PING\r\n")
-		answer := make([]byte, 5)
-		_, err = io.ReadFull(conn, answer)
-		return err == nil && string(answer) == "+PONG"
-	})
-}
-
-func (r *redis) kill() {
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait()
 }
 
 // node is a process of ours.
@@ -148,7 +98,7 @@ func startNode(t *testing.T, redis string, servers []string, options, timeout st
 		lines = append(lines, fmt.Sprintf("server s%d %s", i+1, address))
 	}
 	all := strings.Join(lines, "\n")
-	store := options + "\nstore redis redis://127.0.0.1:" + redis + " {\n timeout " + timeout + "\n}"
+	store := options + "\nstore redis redis://" + redis + " {\n timeout " + timeout + "\n}"
 	text := fmt.Sprintf(config, n.admin, dir, n.byID, n.bySource, all, store, all, store)
 	if err := os.WriteFile(n.configFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -197,7 +147,7 @@ func (n *node) tables() (all map[string]lbadmin.Table) {
 // they are connected.
 func (n *node) awaitState(state string) {
 	n.t.Helper()
-	until(n.t, "the tables are "+state, func() bool {
+	programs.Until(n.t, "the tables are "+state, func() bool {
 		all := n.tables()
 		for _, table := range all {
 			if table.Share == nil || table.Share.State != state || state == "connected" && table.Share.Pending > 0 {
@@ -233,7 +183,7 @@ func newClient(hello []byte, number int) client {
 // visit connects to a node, and returns the server and the time until it has answered.
 func (c client) visit(n *node) (server string, took time.Duration, err error) {
 	address := n.byID
-	dialer := net.Dialer{Timeout: patience}
+	dialer := net.Dialer{Timeout: programs.Patience}
 	if c.source != nil {
 		address, dialer.LocalAddr = n.bySource, c.source
 	}
@@ -243,7 +193,7 @@ func (c client) visit(n *node) (server string, took time.Duration, err error) {
 		return "", 0, err
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(programs.Patience))
 	if _, err := conn.Write(c.hello); err != nil {
 		return "", 0, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +23,7 @@ const (
 // fleet are three nodes with five servers, which share their tables.
 type fleet struct {
 	t     *testing.T
-	redis *redis
+	redis *programs.Redis
 	nodes []*node
 	hello []byte
 	slow  atomic.Int64 // visits that took longer than the bound
@@ -39,15 +38,14 @@ func startFleet(t *testing.T, options string) *fleet {
 // startFleetWaiting starts a fleet whose connections wait for Redis for no longer than timeout.
 func startFleetWaiting(t *testing.T, options, timeout string) *fleet {
 	t.Helper()
-	_, port, _ := strings.Cut(programs.Address(t), ":")
-	f := &fleet{t: t, redis: &redis{port: port}, hello: hello(t)}
-	f.redis.start(t)
+	f := &fleet{t: t, redis: &programs.Redis{Address: programs.Address(t)}, hello: hello(t)}
+	f.redis.Start(t)
 	var servers []string
 	for i := range 5 {
 		servers = append(servers, server(t, fmt.Sprint("s", i+1)))
 	}
 	for range 3 {
-		f.nodes = append(f.nodes, startNode(t, port, servers, options, timeout))
+		f.nodes = append(f.nodes, startNode(t, f.redis.Address, servers, options, timeout))
 	}
 	f.await("connected")
 	return f
@@ -133,12 +131,12 @@ func TestClientsReturn(t *testing.T) {
 		f.expectSame("at another node", before, f.visits(0, clients, f.nodeOf(turn)))
 	}
 
-	f.redis.kill()
+	f.redis.Kill()
 	f.expectSame("while Redis is gone", before, f.visits(0, clients, f.nodeOf(1))) // known everywhere
 	f.await("unreachable")
 	late := f.visits(clients, clients+500, f.nodeOf(0))
 	f.expectSame("at the same node while Redis is gone", late, f.visits(clients, clients+500, f.nodeOf(0)))
-	f.redis.start(t)
+	f.redis.Start(t)
 	f.await("connected")
 	for turn := range f.nodes {
 		f.expectSame("after Redis is back", before, f.visits(0, clients, f.nodeOf(turn)))
@@ -189,22 +187,22 @@ func TestRedisRestartsUnderLoad(t *testing.T) {
 	more := func() {
 		t.Helper()
 		n := visits.Load()
-		until(t, "clients are served", func() bool { return visits.Load() > n+300 || t.Failed() })
+		programs.Until(t, "clients are served", func() bool { return visits.Load() > n+300 || t.Failed() })
 	}
 	for round := range 2 {
 		more()
 		times.enter("during the outage")
-		f.redis.kill()
+		f.redis.Kill()
 		more()
 		f.await("unreachable")
 		stored := f.visits(3000+100*round, 3100+100*round, f.nodeOf(0))
-		f.redis.start(t)
-		f.redis.await(t)
+		f.redis.Start(t)
+		f.redis.Await(t)
 		answered := time.Now()
 		times.enter("after the outage")
 		t.Logf("clients stored during the outage return at other nodes %v after Redis answers", f.returnAfter(stored, answered))
 		more()
-		until(t, "Redis is back", func() bool {
+		programs.Until(t, "Redis is back", func() bool {
 			for _, n := range f.nodes {
 				for _, table := range n.tables() {
 					if table.Share == nil || table.Share.State != "connected" {
@@ -214,7 +212,6 @@ func TestRedisRestartsUnderLoad(t *testing.T) {
 			}
 			return true
 		})
-		t.Logf("all nodes are connected %v after Redis answers", time.Since(answered))
 	}
 	close(stop)
 	running.Wait()

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
 
@@ -65,15 +66,6 @@ func (n *node) configured(others ...*node) Config {
 	return c
 }
 
-func until(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timeout: %s", what)
-		}
-	}
-}
-
 func stores(t testing.TB, words ...string) (all []tables.Store) {
 	t.Helper()
 	for _, word := range words {
@@ -108,11 +100,11 @@ func TestGroup(t *testing.T) {
 		})
 	}
 	a.Configure(a.configured(b, d))
-	until(t, "a gives up learning", a.isUpToDate)
+	programs.Until(t, "a gives up learning", a.isUpToDate)
 	b.Configure(b.configured(a, d))
 	d.Configure(d.configured(a, b))
 	for _, x := range []*node{b, d} {
-		until(t, x.name+" learns all", func() bool { return x.table.Len() == n })
+		programs.Until(t, x.name+" learns all", func() bool { return x.table.Len() == n })
 	}
 	for i := range n {
 		b.table.View(key(i), func(r tables.Row) {
@@ -126,7 +118,7 @@ func TestGroup(t *testing.T) {
 		r.Add(tables.ConnRate, 0, 5)
 	})
 	for _, x := range []*node{a, b} {
-		until(t, x.name+" has the change", func() bool {
+		programs.Until(t, x.name+" has the change", func() bool {
 			return get(x.table, key(1), tables.ConnCount, 0) == 77 && get(x.table, key(1), tables.ConnRate, 0) == 5
 		})
 	}

@@ -63,7 +63,7 @@ func (h *haproxy) start(t *testing.T) {
 			t.Log(output.String())
 		}
 	})
-	until(t, "haproxy answers", func() bool {
+	programs.Until(t, "haproxy answers", func() bool {
 		conn, err := net.Dial("unix", h.socket)
 		if err == nil {
 			_ = conn.Close()
@@ -161,7 +161,7 @@ func TestHAProxyTypes(t *testing.T) {
 	n.Configure(c)
 	for _, name := range slices.Sorted(maps.Keys(typed)) {
 		of := typed[name]
-		until(t, name+" comes to HAProxy", func() bool {
+		programs.Until(t, name+" comes to HAProxy", func() bool {
 			return h.has(t, "p/"+name, of.shown, "gpt0=101", "gpc0_rate(3600000)=103", "conn_cnt=104", "conn_cur=0",
 				"bytes_in_cnt=113", "bytes_out_rate(3600000)=116", "gpc1_rate(3600000)=118", "http_fail_rate(3600000)=120")
 		})
@@ -169,7 +169,7 @@ func TestHAProxyTypes(t *testing.T) {
 			continue
 		}
 		h.ask(t, "set table p/"+name+" key "+of.written+" data.conn_cnt 4000000000 data.bytes_in_cnt 5000000000 data.conn_cur 3 data.gpc0_rate 4 data.gpc1 300")
-		until(t, name+" comes from HAProxy", func() bool {
+		programs.Until(t, name+" comes from HAProxy", func() bool {
 			return get(all[name], []byte(of.theirs), tables.GPC1, 0) == 300
 		})
 		for d, want := range map[tables.Data]int64{tables.ConnCount: 4_000_000_000, tables.BytesIn: 5_000_000_000, tables.ConnCurrent: 0, tables.GPC0Rate: 4} {
@@ -200,11 +200,11 @@ func TestHAProxyDifferentTables(t *testing.T) {
 			r.Add(tables.GPCRate, i, int64(30+i))
 		}
 	})
-	until(t, "arrays come to HAProxy", func() bool {
+	programs.Until(t, "arrays come to HAProxy", func() bool {
 		return h.has(t, "p/t", "1", "gpt0=20", "gpt1=21", "gpt2=0", "gpc0=10", "gpc1=11", "gpc2_rate(3600000)=32")
 	})
 	h.ask(t, "set table p/t key 2 data.gpc 5 data.gpt 7 data.gpc_rate 8 data.bytes_in_cnt 9")
-	until(t, "arrays come from HAProxy", func() bool { return get(n.table, key(2), tables.GPC, 0) == 5 })
+	programs.Until(t, "arrays come from HAProxy", func() bool { return get(n.table, key(2), tables.GPC, 0) == 5 })
 	if tag, rate := get(n.table, key(2), tables.GPT, 0), get(n.table, key(2), tables.GPCRate, 0); tag != 7 || rate != 8 {
 		t.Errorf("tag %d, rate %d", tag, rate)
 	}
@@ -243,9 +243,9 @@ func TestHAProxyLearns(t *testing.T) {
 		h.ask(t, commands.String())
 	}
 	all := func(table *tables.Table) bool { return table.Len() == 3*each }
-	until(t, "a has all", func() bool { return all(a.table) })
-	until(t, "b has all", func() bool { return all(b.table) })
-	until(t, "HAProxy has all", func() bool { return h.used(t, "p/t", 3*each) })
+	programs.Until(t, "a has all", func() bool { return all(a.table) })
+	programs.Until(t, "b has all", func() bool { return all(b.table) })
+	programs.Until(t, "HAProxy has all", func() bool { return h.used(t, "p/t", 3*each) })
 	for i := range 3 * each {
 		for _, n := range []*node{a, b} {
 			if got := get(n.table, key(i), tables.ConnCount, 0); got != int64(i/each+1) {
@@ -259,7 +259,7 @@ func TestHAProxyLearns(t *testing.T) {
 	h.kill()
 	a.table.Update(key(1), func(r tables.Row) { r.Set(tables.ConnCount, 0, 99) })
 	h.start(t)
-	until(t, "HAProxy learns all again", func() bool {
+	programs.Until(t, "HAProxy learns all again", func() bool {
 		return h.used(t, "p/t", 3*each) && h.has(t, "p/t", "1", "conn_cnt=99", "conn_rate(3600000)=3")
 	})
 
@@ -268,7 +268,7 @@ func TestHAProxyLearns(t *testing.T) {
 	fresh.address, b.address = b.address, fresh.address
 	_ = b.ln.Close()
 	section(fresh, a, h.node())
-	until(t, "a node that starts learns all", func() bool { return all(fresh.table) })
+	programs.Until(t, "a node that starts learns all", func() bool { return all(fresh.table) })
 }
 
 // An entry that is learned by a node that starts comes with the time that it has left.
@@ -282,12 +282,12 @@ func TestHAProxyExpiry(t *testing.T) {
 	n.Configure(section)
 	h.start(t)
 	h.ask(t, "set table p/t key 1 data.conn_cnt 1")
-	until(t, "HAProxy has it acknowledged", func() bool {
+	programs.Until(t, "HAProxy has it acknowledged", func() bool {
 		return n.table.Len() == 1 && strings.Contains(h.ask(t, "show peers"), " teaching_origin=0 update=1\n")
 	})
 	section.Tables[0].Table = tables.New(c)
 	n.Configure(section)
-	until(t, "it comes with its time", func() (soon bool) {
+	programs.Until(t, "it comes with its time", func() (soon bool) {
 		section.Tables[0].Table.View(key(1), func(r tables.Row) { soon = r.Expires() <= time.Hour })
 		return soon
 	})

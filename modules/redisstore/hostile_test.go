@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
 
@@ -29,7 +30,7 @@ func TestForeignValues(t *testing.T) {
 	client.Set(ctx, k.base+"something", "else", 0)
 	client.Set(ctx, k.counts("no such run", []byte("good")), "x", 0)
 	m := join(t, store, c)
-	until(t, "all is read", func() bool { return m.server("good") == "s1" && m.share.Status().Learned["invalid"] >= 4 })
+	programs.Until(t, "all is read", func() bool { return m.server("good") == "s1" && m.share.Status().Learned["invalid"] >= 4 })
 	for _, key := range []string{"list", "cut", "long name", "huge"} {
 		m.share.Fetch([]byte(key))
 		if got := m.server(key); got != "" {
@@ -43,7 +44,7 @@ func TestForeignValues(t *testing.T) {
 		client.Publish(ctx, k.channel(), text)
 	}
 	client.Publish(ctx, k.channel(), appendChange(messageHead(changes, "run", "node"), change{key: "new", parts: hasState, state: string(state)}))
-	until(t, "messages are read after those that are invalid", func() bool { return m.server("new") == "s1" })
+	programs.Until(t, "messages are read after those that are invalid", func() bool { return m.server("new") == "s1" })
 }
 
 // The names of servers that a table learns are bounded, and so are nodes.

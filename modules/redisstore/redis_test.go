@@ -58,7 +58,7 @@ func (s *server) startWith(args ...string) {
 	}
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port, DisableIdentity: true})
 	defer func() { _ = client.Close() }()
-	until(s.t, "Redis answers", func() bool {
+	programs.Until(s.t, "Redis answers", func() bool {
 		var reply redis.Error
 		err := client.Ping(context.Background()).Err()
 		return err == nil || errors.As(err, &reply)
@@ -78,16 +78,6 @@ func (s *server) client() *redis.Client {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port, DisableIdentity: true})
 	s.t.Cleanup(func() { _ = client.Close() })
 	return client
-}
-
-// until waits until a condition holds.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
 }
 
 // member is a node: a table of its own, which Redis shares.
@@ -134,7 +124,7 @@ func join(t *testing.T, r *Redis, c tables.Config) *member {
 
 func (m *member) awaitConnected() {
 	m.t.Helper()
-	until(m.t, "the node is connected", func() bool { return m.share.Status().State == stick.Connected })
+	programs.Until(m.t, "the node is connected", func() bool { return m.share.Status().State == stick.Connected })
 }
 
 // store stores the server of a key.
@@ -170,20 +160,20 @@ func TestServersAreShared(t *testing.T) {
 		b.store("from b "+strconv.Itoa(i), "s2")
 	}
 	for _, m := range []*member{a, b} {
-		until(t, "both have all entries", func() bool { return m.table.Len() == 2*n })
-		until(t, "all is written", func() bool { return m.share.Status().Pending == 0 })
-		until(t, "servers are those that were stored", func() bool { return m.server("from a 999") == "s1" && m.server("from b 0") == "s2" })
+		programs.Until(t, "both have all entries", func() bool { return m.table.Len() == 2*n })
+		programs.Until(t, "all is written", func() bool { return m.share.Status().Pending == 0 })
+		programs.Until(t, "servers are those that were stored", func() bool { return m.server("from a 999") == "s1" && m.server("from b 0") == "s2" })
 	}
 	b.store("from a 5", "s3")
 	b.table.Update([]byte("from a 5"), func(r tables.Row) { r.Set(tables.GPT0, 0, 7) })
-	until(t, "the entry changes", func() bool { return a.server("from a 5") == "s3" && a.value("from a 5", tables.GPT0) == 7 })
+	programs.Until(t, "the entry changes", func() bool { return a.server("from a 5") == "s3" && a.value("from a 5", tables.GPT0) == 7 })
 
 	late := join(t, store, c)
-	until(t, "a node that joins learns all", func() bool { return late.table.Len() == 2*n && late.server("from a 5") == "s3" })
+	programs.Until(t, "a node that joins learns all", func() bool { return late.table.Len() == 2*n && late.server("from a 5") == "s3" })
 	if ttl := s.client().PTTL(t.Context(), late.share.keys.entry([]byte("from a 5"))).Val(); ttl <= 0 || ttl > c.Expire {
 		t.Errorf("the entry expires in %v", ttl)
 	}
-	until(t, "it knows the other nodes", func() bool { return late.share.Status().Nodes == 2 })
+	programs.Until(t, "it knows the other nodes", func() bool { return late.share.Status().Nodes == 2 })
 	if got := late.share.Status(); got.Learned["learned"] < 2*n || got.Learned["invalid"] > 0 {
 		t.Errorf("%+v", got)
 	}
@@ -203,7 +193,7 @@ func TestFetch(t *testing.T) {
 	for _, key := range []string{"x", "y", "z"} {
 		a.store(key, "of "+key)
 	}
-	until(t, "all is written and learned", func() bool {
+	programs.Until(t, "all is written and learned", func() bool {
 		return b.share.Status().Learned["learned"] >= 3 && a.share.Status().Pending == 0
 	})
 	for _, key := range []string{"x", "y", "z", "x"} {
@@ -251,15 +241,15 @@ func TestCountsAddUp(t *testing.T) {
 		}
 	}
 	for _, m := range nodes {
-		until(t, "the values are sums", sums(m, 6, 30, 15))
+		programs.Until(t, "the values are sums", sums(m, 6, 30, 15))
 	}
 	late := join(t, store, c)
-	until(t, "a node that joins has the sums", sums(late, 6, 30, 15))
+	programs.Until(t, "a node that joins has the sums", sums(late, 6, 30, 15))
 	nodes[0].share.Close() // it says so
-	until(t, "the others drop what it has counted", sums(nodes[2], 5, 20, 10))
-	until(t, "so does the last one", sums(late, 5, 20, 10))
+	programs.Until(t, "the others drop what it has counted", sums(nodes[2], 5, 20, 10))
+	programs.Until(t, "so does the last one", sums(late, 5, 20, 10))
 	late.table.Update([]byte("client"), func(r tables.Row) { r.Add(tables.ConnRate, 0, 1) })
-	until(t, "what the last one counts is seen", sums(nodes[2], 5, 21, 10))
+	programs.Until(t, "what the last one counts is seen", sums(nodes[2], 5, 21, 10))
 }
 
 // What a node counts is dropped when it is silent, though it has not said that it ends.
@@ -273,8 +263,8 @@ func TestSilentNode(t *testing.T) {
 	record, _ := recordOf(c, func(r tables.Row) { r.Set(tables.ConnCurrent, 0, 9) })
 	message := appendChange(messageHead(changes, "dead", "node"), change{key: "client", parts: hasCounts, counts: string(record)})
 	s.client().Publish(t.Context(), a.share.keys.channel(), message)
-	until(t, "its count is added", func() bool { return a.value("client", tables.ConnCurrent) == 9 })
-	until(t, "its count is dropped", func() bool { return a.value("client", tables.ConnCurrent) == 0 })
+	programs.Until(t, "its count is added", func() bool { return a.value("client", tables.ConnCurrent) == 9 })
+	programs.Until(t, "its count is dropped", func() bool { return a.value("client", tables.ConnCurrent) == 0 })
 }
 
 // recordOf returns the record of an entry.
@@ -297,11 +287,11 @@ func TestForget(t *testing.T) {
 	a.awaitConnected()
 	b.awaitConnected()
 	a.store("x", "s1")
-	until(t, "both have it", func() bool { return b.server("x") == "s1" })
+	programs.Until(t, "both have it", func() bool { return b.server("x") == "s1" })
 	stick.Clear(a.table, stick.Filter{}, a.share)
-	until(t, "neither has it", func() bool { return a.table.Len() == 0 && b.table.Len() == 0 })
+	programs.Until(t, "neither has it", func() bool { return a.table.Len() == 0 && b.table.Len() == 0 })
 	client := s.client()
-	until(t, "nor does Redis", func() bool {
+	programs.Until(t, "nor does Redis", func() bool {
 		if client.Exists(context.Background(), a.share.keys.entry([]byte("x"))).Val() == 0 {
 			return true
 		}
@@ -320,10 +310,10 @@ func TestOutage(t *testing.T) {
 	a.awaitConnected()
 	b.awaitConnected()
 	a.store("before", "s1")
-	until(t, "both have it", func() bool { return b.server("before") == "s1" })
+	programs.Until(t, "both have it", func() bool { return b.server("before") == "s1" })
 	s.kill()
 	for _, m := range []*member{a, b} {
-		until(t, "the node sees it", func() bool { return m.share.Status().State == stick.Unreachable })
+		programs.Until(t, "the node sees it", func() bool { return m.share.Status().State == stick.Unreachable })
 		if m.share.Fetches([]byte("none")) {
 			t.Error("a connection would wait for a Redis that is gone")
 		}
@@ -341,11 +331,11 @@ func TestOutage(t *testing.T) {
 	}
 	s.start()
 	for _, m := range []*member{a, b} {
-		until(t, "the nodes agree", func() bool { return m.table.Len() == 2*n+1 && m.value("before", tables.GPC0) == 1 })
+		programs.Until(t, "the nodes agree", func() bool { return m.table.Len() == 2*n+1 && m.value("before", tables.GPC0) == 1 })
 		if got := m.share.Status(); got.State != stick.Connected || got.Outages != 1 {
 			t.Errorf("%+v", got)
 		}
 	}
 	late := join(t, store, c)
-	until(t, "a node that joins learns what was there before", func() bool { return late.server("before") == "s1" && late.table.Len() == 2*n+1 })
+	programs.Until(t, "a node that joins learns what was there before", func() bool { return late.server("before") == "s1" && late.table.Len() == 2*n+1 })
 }

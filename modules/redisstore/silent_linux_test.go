@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
@@ -28,7 +29,7 @@ func TestSilentRedis(t *testing.T) {
 	if asked != maxFailures {
 		t.Errorf("%d lookups before the breaker opened, want %d", asked, maxFailures)
 	}
-	until(t, "the node sees it", func() bool { return m.share.Status().State == stick.Unreachable })
+	programs.Until(t, "the node sees it", func() bool { return m.share.Status().State == stick.Unreachable })
 	m.share.Close()
 	_ = s.cmd.Process.Signal(syscall.SIGCONT)
 }

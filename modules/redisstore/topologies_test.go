@@ -43,14 +43,14 @@ func agree(t *testing.T, r *Redis) {
 	a.awaitConnected()
 	b.awaitConnected()
 	a.store("x", "s1")
-	until(t, "the other node learns it", func() bool { return b.server("x") == "s1" && a.share.Status().Pending == 0 })
+	programs.Until(t, "the other node learns it", func() bool { return b.server("x") == "s1" && a.share.Status().Pending == 0 })
 	b.table.Clear([]byte("x"))
 	b.share.Fetch([]byte("x"))
 	if got := b.server("x"); got != "s1" {
 		t.Errorf("server %q after a lookup: %+v", got, b.share.Status())
 	}
 	late := join(t, r, shared(t, "server_id", "gpc0"))
-	until(t, "a node that joins learns it", func() bool { return late.server("x") == "s1" })
+	programs.Until(t, "a node that joins learns it", func() bool { return late.server("x") == "s1" })
 }
 
 func TestPassword(t *testing.T) {
@@ -59,7 +59,7 @@ func TestPassword(t *testing.T) {
 	agree(t, provisioned(t, Redis{URL: s.url(), Username: "caddy", Password: "secret"}))
 	agree(t, provisioned(t, Redis{URL: "redis://caddy:secret@127.0.0.1:" + s.port, Prefix: "other"}))
 	m := join(t, provisioned(t, Redis{URL: s.url(), Username: "caddy", Password: "wrong"}), shared(t, "server_id"))
-	until(t, "the wrong password is reported", func() bool {
+	programs.Until(t, "the wrong password is reported", func() bool {
 		got := m.share.Status()
 		return got.State == stick.Unreachable && strings.Contains(got.Error, "WRONGPASS")
 	})
@@ -84,7 +84,7 @@ func TestTLS(t *testing.T) {
 		"another name":         {URL: "rediss://127.0.0.1:" + tlsPort, TLS: tlsOf(t, `{"ca": "`+cert+`", "server_name": "other.example"}`)},
 	} {
 		m := join(t, provisioned(t, r), shared(t, "server_id"))
-		until(t, name+" is refused", func() bool {
+		programs.Until(t, name+" is refused", func() bool {
 			got := m.share.Status()
 			return got.State == stick.Unreachable && strings.Contains(got.Error, "certificate")
 		})
@@ -124,7 +124,7 @@ func TestSentinel(t *testing.T) {
 	t.Parallel()
 	master := startRedis(t)
 	replica := startRedis(t, "--replicaof", "127.0.0.1", master.port)
-	until(t, "the replica has joined", func() bool {
+	programs.Until(t, "the replica has joined", func() bool {
 		return strings.Contains(master.client().Info(context.Background(), "replication").Val(), "state=online")
 	})
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
@@ -142,13 +142,13 @@ func TestSentinel(t *testing.T) {
 	a.awaitConnected()
 	b.awaitConnected()
 	a.store("before", "s1")
-	until(t, "the other node learns it", func() bool { return b.server("before") == "s1" })
+	programs.Until(t, "the other node learns it", func() bool { return b.server("before") == "s1" })
 	master.kill()
-	until(t, "the nodes see it", func() bool {
+	programs.Until(t, "the nodes see it", func() bool {
 		return a.share.Status().State == stick.Unreachable && b.share.Status().State == stick.Unreachable
 	})
 	a.store("meanwhile", "s2")
-	until(t, "the replica is the master, and has what was stored meanwhile", func() bool {
+	programs.Until(t, "the replica is the master, and has what was stored meanwhile", func() bool {
 		return b.server("meanwhile") == "s2" && a.share.Status().State == stick.Connected
 	})
 	if n := replica.client().Exists(t.Context(), a.share.keys.entry([]byte("before")), a.share.keys.entry([]byte("meanwhile"))).Val(); n != 2 {
@@ -170,7 +170,7 @@ func TestCluster(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, s := range nodes {
-		until(t, "the cluster is complete", func() bool {
+		programs.Until(t, "the cluster is complete", func() bool {
 			return strings.Contains(s.client().ClusterInfo(context.Background()).Val(), "cluster_state:ok")
 		})
 	}
